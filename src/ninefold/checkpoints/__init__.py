@@ -1,0 +1,1 @@
+"""Published and own weights: finding, downloading, checking, converting, loading."""

@@ -1,0 +1,1 @@
+"""The openly licensed pictures and captions that the pocket model is trained on."""

@@ -1,0 +1,60 @@
+"""Devices and number formats: what a person may name, and what this machine has.
+
+A device or format that was asked for by name is used or refused, never replaced by another.
+"""
+
+from typing import Literal
+
+import torch
+
+from ninefold.errors import UserError
+
+DTypeName = Literal["float32", "bfloat16", "float16"]
+"""Names of the number formats that models can be run in."""
+
+DTYPES: dict[str, torch.dtype] = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+
+
+def resolve_device(name: str = "auto") -> torch.device:
+    """Return the device that `name` stands for.
+
+    Args:
+        name: `"auto"` (the first of CUDA/ROCm, Apple's MPS and CPU that is there), or any name that
+            `torch.device` takes, such as `"cpu"` or `"cuda:1"`.
+
+    Raises:
+        UserError: the name is not a device's, or this machine lacks that device.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UserError(f"{name!r} is not a device; use auto, cpu, cuda, cuda:N or mps.") from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        found = torch.cuda.device_count()
+        raise UserError(f"Device {name!r} was asked for, but PyTorch sees {found} CUDA devices.")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise UserError("Device 'mps' was asked for, but PyTorch finds no Apple GPU here.")
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise UserError(f"Device type {device.type!r} is not supported; use cpu, cuda or mps.")
+    return device
+
+
+def resolve_dtype(name: str) -> torch.dtype:
+    """Return the torch dtype called `name` (see `DTYPES`).
+
+    Raises:
+        UserError: the name is not one of the supported formats.
+    """
+    try:
+        return DTYPES[name]
+    except KeyError:
+        choices = ", ".join(DTYPES)
+        raise UserError(f"{name!r} is not a supported number format; use {choices}.") from None

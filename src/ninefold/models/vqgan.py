@@ -1,0 +1,308 @@
+"""VQGAN: pictures to a grid of codebook indices and back.
+
+The convolutional network of Esser, Rombach and Ommer, "Taming Transformers for High-Resolution
+Image Synthesis" (2021), as published for f16-16384. Submodules carry the names of that release, so
+its checkpoints map one to one. It does not know how a codebook is learned (`training/`) or where
+weights come from (`checkpoints/`).
+
+Shapes: B pictures, C channels, H×W pixels, h×w codes (H = h · downsampling), N = h · w, E embed_dim.
+Pixels are floats in [0, 1], as DALL·E Mini feeds and reads them.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader expects
+from torch import Tensor, nn
+
+from ninefold.errors import UnsupportedOptionError
+
+
+@dataclass(frozen=True)
+class VQGANConfig:
+    """Shape of a VQGAN. The defaults are the published f16-16384."""
+
+    ch: int = 128
+    """Channels at full resolution."""
+    ch_mult: tuple[int, ...] = (1, 1, 2, 2, 4)
+    """Channel multiple of each level; there is one halving of the sides between levels."""
+    num_res_blocks: int = 2
+    """Residual blocks per encoder level; the decoder has one more."""
+    resolution: int = 256
+    """Side in pixels of the pictures it is made for."""
+    attn_resolutions: tuple[int, ...] = (16,)
+    """Sides of the feature maps that have attention after each residual block."""
+    z_channels: int = 256
+    """Channels between the convolutional networks and the 1×1 convolutions beside the codebook."""
+    embed_dim: int = 256
+    """Length of a codebook vector."""
+    n_embed: int = 16384
+    """Number of codebook vectors."""
+    in_channels: int = 3
+    out_ch: int = 3
+    norm_groups: int = 32
+    """Groups of every GroupNorm; must divide the channels of every level."""
+    double_z: bool = False
+    resamp_with_conv: bool = True
+    give_pre_end: bool = False
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        unsupported = {
+            "double_z": self.double_z,
+            "resamp_with_conv": not self.resamp_with_conv,
+            "give_pre_end": self.give_pre_end,
+            "dropout": self.dropout != 0.0,
+        }
+        for option, is_set in unsupported.items():
+            if is_set:
+                value = getattr(self, option)
+                raise UnsupportedOptionError(f"VQGAN option {option}={value!r} is not supported.")
+        if self.resolution % self.downsampling:
+            raise ValueError(
+                f"resolution={self.resolution} must be a multiple of {self.downsampling}, "
+                f"the downsampling of {len(self.ch_mult)} levels."
+            )
+        if any(self.ch * multiple % self.norm_groups for multiple in self.ch_mult):
+            raise ValueError(f"norm_groups={self.norm_groups} must divide the channels ch·ch_mult.")
+
+    @property
+    def downsampling(self) -> int:
+        """Pixels along the side of one code."""
+        return int(2 ** (len(self.ch_mult) - 1))
+
+    @property
+    def grid_size(self) -> int:
+        """Codes along the side of a picture."""
+        return self.resolution // self.downsampling
+
+    @property
+    def image_length(self) -> int:
+        """Codes of a picture."""
+        return self.grid_size**2
+
+
+def _group_norm(channels: int, config: VQGANConfig) -> nn.GroupNorm:
+    return nn.GroupNorm(config.norm_groups, channels, eps=1e-6)
+
+
+class ResnetBlock(nn.Module):
+    """norm–swish–conv twice, with a 1×1 shortcut where the channels differ. (B, C, H, W)."""
+
+    def __init__(self, in_channels: int, out_channels: int, config: VQGANConfig) -> None:
+        super().__init__()
+        self.norm1 = _group_norm(in_channels, config)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.norm2 = _group_norm(out_channels, config)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        if in_channels != out_channels:
+            self.nin_shortcut = nn.Conv2d(in_channels, out_channels, 1)
+        self.has_shortcut = in_channels != out_channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in_channels, H, W) to (B, out_channels, H, W)."""
+        h = self.conv1(F.silu(self.norm1(x)))
+        h = self.conv2(F.silu(self.norm2(h)))
+        return (self.nin_shortcut(x) if self.has_shortcut else x) + h
+
+
+class AttnBlock(nn.Module):
+    """Single-head attention over all positions of a feature map, with a residual. (B, C, H, W)."""
+
+    def __init__(self, channels: int, config: VQGANConfig) -> None:
+        super().__init__()
+        self.norm = _group_norm(channels, config)
+        self.q = nn.Conv2d(channels, channels, 1)
+        self.k = nn.Conv2d(channels, channels, 1)
+        self.v = nn.Conv2d(channels, channels, 1)
+        self.proj_out = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the same shape."""
+        h = self.norm(x)
+        q, k, v = (proj(h).flatten(2) for proj in (self.q, self.k, self.v))  # (B, C, H·W)
+        scores = q.transpose(1, 2) @ k * (x.shape[1] ** -0.5)  # (B, queries, keys)
+        h = v @ scores.softmax(dim=-1).transpose(1, 2)
+        attended: Tensor = self.proj_out(h.unflatten(2, x.shape[2:]))
+        return x + attended
+
+
+class Downsample(nn.Module):
+    """Halve the sides: pad one pixel right and below, then a stride-2 convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, H/2, W/2)."""
+        halved: Tensor = self.conv(F.pad(x, (0, 1, 0, 1)))
+        return halved
+
+
+class Upsample(nn.Module):
+    """Double the sides: repeat each pixel, then a convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, 2H, 2W)."""
+        doubled: Tensor = self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        return doubled
+
+
+class Level(nn.Module):
+    """One resolution of the encoder or decoder: residual blocks, attention, then a resampling."""
+
+    def __init__(
+        self, channels: list[int], side: int, config: VQGANConfig, resample: nn.Module | None
+    ) -> None:
+        """`channels` are those before, between and after the blocks; `resample` is named later."""
+        super().__init__()
+        pairs = list(zip(channels[:-1], channels[1:], strict=True))
+        self.block = nn.ModuleList(ResnetBlock(a, b, config) for a, b in pairs)
+        attention = [AttnBlock(b, config) for _, b in pairs]
+        self.attn = nn.ModuleList(attention if side in config.attn_resolutions else [])
+        if isinstance(resample, Downsample):
+            self.downsample = resample
+        elif isinstance(resample, Upsample):
+            self.upsample = resample
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels[0], H, W) to (B, channels[-1], H', W'), H' by the resampling."""
+        for index, block in enumerate(self.block):
+            x = block(x)
+            if self.attn:
+                x = self.attn[index](x)
+        for name in ("downsample", "upsample"):
+            if name in self._modules:
+                x = getattr(self, name)(x)
+        return x
+
+
+class Middle(nn.Module):
+    """Residual block, attention, residual block at the lowest resolution. (B, C, h, w)."""
+
+    def __init__(self, channels: int, config: VQGANConfig) -> None:
+        super().__init__()
+        self.block_1 = ResnetBlock(channels, channels, config)
+        self.attn_1 = AttnBlock(channels, config)
+        self.block_2 = ResnetBlock(channels, channels, config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) to the same shape."""
+        mixed: Tensor = self.block_2(self.attn_1(self.block_1(x)))
+        return mixed
+
+
+class Encoder(nn.Module):
+    """Pixels to features at the codes' resolution."""
+
+    def __init__(self, config: VQGANConfig) -> None:
+        super().__init__()
+        widths = [config.ch * multiple for multiple in config.ch_mult]
+        self.conv_in = nn.Conv2d(config.in_channels, config.ch, 3, padding=1)
+        self.down = nn.ModuleList()
+        for level, width in enumerate(widths):
+            before = widths[level - 1] if level else config.ch
+            resample = Downsample(width) if level < len(widths) - 1 else None
+            channels = [before] + [width] * config.num_res_blocks
+            self.down.append(Level(channels, config.resolution >> level, config, resample))
+        self.mid = Middle(widths[-1], config)
+        self.norm_out = _group_norm(widths[-1], config)
+        self.conv_out = nn.Conv2d(widths[-1], config.z_channels, 3, padding=1)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """(B, 3, H, W) to (B, z_channels, h, w)."""
+        x = self.conv_in(pixels)
+        for level in self.down:
+            x = level(x)
+        features: Tensor = self.conv_out(F.silu(self.norm_out(self.mid(x))))
+        return features
+
+
+class Decoder(nn.Module):
+    """Features at the codes' resolution to pixels. `up[0]` is the last, full-size level."""
+
+    def __init__(self, config: VQGANConfig) -> None:
+        super().__init__()
+        widths = [config.ch * multiple for multiple in config.ch_mult]
+        self.conv_in = nn.Conv2d(config.z_channels, widths[-1], 3, padding=1)
+        self.mid = Middle(widths[-1], config)
+        levels = []
+        for level, width in enumerate(widths):
+            before = widths[level + 1] if level < len(widths) - 1 else width
+            channels = [before] + [width] * (config.num_res_blocks + 1)
+            resample = Upsample(width) if level else None
+            levels.append(Level(channels, config.resolution >> level, config, resample))
+        self.up = nn.ModuleList(levels)
+        self.norm_out = _group_norm(config.ch * config.ch_mult[0], config)
+        self.conv_out = nn.Conv2d(config.ch * config.ch_mult[0], config.out_ch, 3, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, z_channels, h, w) to (B, out_ch, H, W), not clipped."""
+        x = self.mid(self.conv_in(features))
+        for level in reversed(self.up):
+            x = level(x)
+        pixels: Tensor = self.conv_out(F.silu(self.norm_out(x)))
+        return pixels
+
+
+class Codebook(nn.Module):
+    """The learned vectors, and the nearest one to a vector."""
+
+    def __init__(self, config: VQGANConfig) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(config.n_embed, config.embed_dim)
+
+    def nearest(self, z: Tensor) -> Tensor:
+        """Indices (…) of the codebook vectors nearest to `z` (…, E) by Euclidean distance."""
+        codes = self.embedding.weight
+        distance = codes.square().sum(1) - 2 * z @ codes.T  # |z|² is the same for every code
+        return distance.argmin(dim=-1)
+
+
+class VQGAN(nn.Module):
+    """Encoder, codebook and decoder."""
+
+    def __init__(self, config: VQGANConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+        self.quantize = Codebook(config)
+        self.quant_conv = nn.Conv2d(config.z_channels, config.embed_dim, 1)
+        self.post_quant_conv = nn.Conv2d(config.embed_dim, config.z_channels, 1)
+
+    def encode_features(self, pixels: Tensor) -> Tensor:
+        """Pixels (B, 3, H, W) in [0, 1] to vectors (B, h, w, E) before they are quantized."""
+        vectors: Tensor = self.quant_conv(self.encoder(pixels))
+        return vectors.permute(0, 2, 3, 1)
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        """Pixels (B, 3, H, W) in [0, 1] to codes (B, N), int64, row by row."""
+        return self.quantize.nearest(self.encode_features(pixels)).flatten(1)
+
+    def decode_features(self, vectors: Tensor) -> Tensor:
+        """Codebook vectors (B, h, w, E) to pixels (B, 3, H, W), not clipped."""
+        channels_first = vectors.permute(0, 3, 1, 2)
+        pixels: Tensor = self.decoder(self.post_quant_conv(channels_first))
+        return pixels
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes to pixels in [0, 1].
+
+        Args:
+            codes: (B, N) for a square grid, or (B, h, w), integers in 0..n_embed-1.
+
+        Returns:
+            (B, 3, H, W) floats, clipped to [0, 1].
+        """
+        if codes.dim() == 2:  # noqa: PLR2004 - a flat grid
+            side = math.isqrt(codes.shape[1])
+            codes = codes.unflatten(1, (side, side))
+        vectors = self.quantize.embedding(codes)
+        return self.decode_features(vectors).clamp(0, 1)

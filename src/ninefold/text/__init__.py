@@ -1,0 +1,1 @@
+"""Prompts to token ids: the caption normaliser and the tokenizer of DALL·E Mini."""

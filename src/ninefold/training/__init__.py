@@ -1,0 +1,1 @@
+"""One trainer for VQGAN, CLIP and DalleBart, and the recipes that made pocket."""
