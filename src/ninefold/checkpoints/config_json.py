@@ -1,0 +1,95 @@
+"""Frozen configuration dataclasses from JSON: every key known, every value of its declared type."""
+
+import dataclasses
+import json
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from ninefold.errors import CheckpointError, UserError
+
+Config = TypeVar("Config")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a file that holds one JSON object.
+
+    Raises:
+        UserError: it cannot be opened.
+        CheckpointError: it holds something else.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path} could not be read: {error.strerror}.") from None
+    except (ValueError, RecursionError):
+        raise CheckpointError(f"{path} is damaged: it is not JSON; install it again.") from None
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path} does not hold a JSON object; install it again.")
+    return content
+
+
+def parse_config(config_type: type[Config], values: Any, where: str) -> Config:
+    """Build a configuration from parsed JSON.
+
+    Args:
+        config_type: a dataclass; nested dataclasses, tuples, mappings by name, optional values and
+            `Literal` are understood.
+        values: the parsed JSON.
+        where: what to call it in a message.
+
+    Raises:
+        CheckpointError: a key is unknown or missing, or a value is not what the dataclass declares
+            or accepts.
+    """
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{where} is not a JSON object.")
+    hints = get_type_hints(config_type)
+    unknown = [key for key in values if key not in hints]
+    if unknown:
+        raise CheckpointError(f"{where} has the unknown key {unknown[0]!r}; update ninefold.")
+    parsed = {key: _parse(hints[key], value, f"{where}: {key}") for key, value in values.items()}
+    try:
+        return config_type(**parsed)
+    except TypeError:
+        missing = [f.name for f in _fields(config_type) if _is_required(f) and f.name not in values]
+        raise CheckpointError(f"{where} lacks {', '.join(missing)}.") from None
+    except ValueError as error:
+        raise CheckpointError(f"{where} is not usable: {error}") from None
+
+
+def _fields(config_type: Any) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(config_type)
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _parse(hint: Any, value: Any, where: str) -> Any:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if dataclasses.is_dataclass(hint):
+        return parse_config(hint, value, where)  # type: ignore[arg-type]  # a class, not an object
+    if origin in (Union, types.UnionType):
+        some = next(kind for kind in arguments if kind is not types.NoneType)
+        return None if value is None else _parse(some, value, where)
+    if origin is Literal:
+        return _checked(value in arguments, value, where)
+    if origin is tuple:
+        items = _checked(isinstance(value, list), value, where)
+        return tuple(_parse(arguments[0], item, where) for item in items)
+    if origin is Mapping or getattr(origin, "__name__", "") == "Mapping":
+        items = _checked(isinstance(value, dict), value, where)
+        return {key: _parse(arguments[1], item, f"{where}.{key}") for key, item in items.items()}
+    if hint is float:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return float(_checked(is_number, value, where))
+    is_right = isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
+    return _checked(is_right, value, where)
+
+
+def _checked(is_right: bool, value: Any, where: str) -> Any:
+    if not is_right:
+        raise CheckpointError(f"{where} cannot be {json.dumps(value)[:80]}.")
+    return value

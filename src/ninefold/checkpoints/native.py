@@ -1,0 +1,222 @@
+"""A model in a folder of ours, the format "ninefold-1": config.json, safetensors, tokenizer.
+
+config.json names the networks' shapes and, for every other file, its size and SHA-256. A model is
+written into a folder beside its place and then renamed, so that it is there whole or not at all.
+How published checkpoints become tensors of ours is not known here (`convert`).
+"""
+
+import dataclasses
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ninefold.checkpoints.config_json import parse_config, read_json
+from ninefold.checkpoints.disk import explain_disk_error, require_space
+from ninefold.checkpoints.safetensors_file import SafetensorsFile, stored_specs, write_tensors
+from ninefold.checkpoints.tensor_source import TensorStream, stream_of
+from ninefold.errors import CheckpointError, UserError
+from ninefold.models.clip import CLIPConfig
+from ninefold.models.dallebart import DalleBartConfig
+from ninefold.models.vqgan import VQGANConfig
+
+FORMAT = "ninefold-1"
+CONFIG_FILE = "config.json"
+
+Network = Literal["dallebart", "vqgan", "clip"]
+
+_SPARE_BYTES = 1 << 20  # for what the file system itself writes
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """What a file of a model must be."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What config.json says, with its keys."""
+
+    name: str
+    licence: str
+    preset: str
+    """Sampling settings that it is drawn with unless others are asked for."""
+    dallebart: DalleBartConfig
+    vqgan: VQGANConfig
+    clip: CLIPConfig | None = None
+    picture_size: int = 256
+    """Side of its pictures in pixels."""
+    normalize_text: bool = True
+    """Whether captions were normalized when it was trained, and prompts must be."""
+    files: Mapping[str, FileRecord] = field(default_factory=dict)
+    """Every other file of the folder."""
+    format: str = FORMAT
+
+    def __post_init__(self) -> None:
+        side = self.picture_size // self.vqgan.downsampling
+        if side * side != self.dallebart.image_length:
+            raise ValueError(
+                f"a picture of {self.picture_size} pixels has {side * side} codes, but "
+                f"image_length is {self.dallebart.image_length}."
+            )
+        if self.vqgan.n_embed > self.dallebart.image_vocab_size:
+            raise ValueError(
+                f"the VQGAN has {self.vqgan.n_embed} codes, but image_vocab_size is "
+                f"{self.dallebart.image_vocab_size}."
+            )
+
+
+def weights_file(network: Network) -> str:
+    """Name of the file that holds a network."""
+    return f"{network}.safetensors"
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """Read a model's config.json.
+
+    Raises:
+        UserError: the folder holds no model of ours, or one of a newer version.
+        CheckpointError: config.json is damaged.
+    """
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise UserError(f"{folder} holds no model; there is no {CONFIG_FILE} in it.")
+    values = read_json(path)
+    found = values.get("format")
+    if found is None:
+        raise UserError(
+            f"{folder} is not a model of ninefold; if its weights are published ones, convert them "
+            "with `ninefold pull NAME --from FOLDER`."
+        )
+    if found != FORMAT:
+        raise UserError(f"{folder} is of the format {found!r}; update ninefold to read it.")
+    return parse_config(ModelConfig, values, str(path))
+
+
+def load_state(
+    folder: Path,
+    network: Network,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype | None = None,
+) -> dict[str, Tensor]:
+    """Read the tensors of one network.
+
+    Args:
+        folder: a model's folder.
+        network: which of its networks.
+        device: where to put them.
+        dtype: format to convert them to, one at a time; None: as stored. Where both device and
+            format are as stored, the tensors are mapped from the file and cost no memory until used.
+
+    Raises:
+        UserError: the file cannot be opened.
+        CheckpointError: it is damaged.
+    """
+    source = SafetensorsFile(folder / weights_file(network))
+    return {name: source.read(name).to(device, dtype) for name in source.specs}
+
+
+def save_model(
+    folder: Path,
+    config: ModelConfig,
+    networks: Mapping[Network, TensorStream | Mapping[str, Tensor]],
+    files: Mapping[str, Path | bytes] | None = None,
+    *,
+    dtype: torch.dtype | None = None,
+    replace: bool = False,
+) -> ModelConfig:
+    """Write a model, whole or not at all, with one tensor in memory at a time.
+
+    Args:
+        folder: its place, which must not exist or be empty unless `replace`.
+        config: what config.json will say; `files` is filled in.
+        networks: tensors of each network by our names: streams, or in memory.
+        files: the other files, such as "tokenizer.json": content, or a path to copy it from.
+        dtype: format to store the weights in; None: as they come.
+        replace: whether a model that is there may be replaced.
+
+    Returns:
+        The configuration as it was written.
+
+    Raises:
+        UserError: the place is taken, cannot be written, or is too small.
+        CheckpointError: a source is damaged.
+    """
+    _check_place(folder, replace)
+    streams: dict[Network, TensorStream] = {
+        network: tensors if isinstance(tensors, TensorStream) else stream_of(tensors)
+        for network, tensors in networks.items()
+    }
+    part = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.part"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        needed = _bytes_needed(streams, files or {}, dtype)
+        require_space(folder.parent, needed, f"to write the model {config.name}")
+        part.mkdir()
+        for network, stream in streams.items():
+            write_tensors(part / weights_file(network), stream, dtype)
+        for name, content in (files or {}).items():
+            data = content if isinstance(content, bytes) else content.read_bytes()
+            (part / name).write_bytes(data)
+        records = {path.name: record_of(path) for path in sorted(part.iterdir())}
+        config = dataclasses.replace(config, files=records)
+        text = json.dumps(dataclasses.asdict(config), indent=2, ensure_ascii=False)
+        (part / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
+        _put_in_place(part, folder, replace)
+    except OSError as error:
+        raise explain_disk_error(error, folder.parent) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return config
+
+
+def record_of(path: Path) -> FileRecord:
+    """Measure a file and hash it."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileRecord(digest, path.stat().st_size)
+
+
+def _bytes_needed(
+    streams: Mapping[Network, TensorStream],
+    files: Mapping[str, Path | bytes],
+    dtype: torch.dtype | None,
+) -> int:
+    specs = [spec for s in streams.values() for spec in stored_specs(s, dtype).values()]
+    sizes = [len(f) if isinstance(f, bytes) else f.stat().st_size for f in files.values()]
+    return _SPARE_BYTES + sum(sizes) + sum(spec.num_bytes for spec in specs)
+
+
+def _check_place(folder: Path, replace: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; name a folder for the model.")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not replace:
+            raise UserError(f"{folder} is not empty; remove it, or name another folder.")
+        if not (folder / CONFIG_FILE).is_file():
+            raise UserError(f"{folder} holds no model but other files; name another folder.")
+
+
+def _put_in_place(part: Path, folder: Path, replace: bool) -> None:
+    old = part.with_suffix(".old")
+    if replace and folder.exists():
+        folder.rename(old)
+    try:
+        part.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        elif folder.exists():
+            raise UserError(f"{folder} was written by another process in the meantime.") from None
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,135 @@
+"""Writes and reads safetensors files, one tensor at a time.
+
+The layout is documented at github.com/huggingface/safetensors: eight bytes of header length,
+little-endian; a JSON header that gives each tensor's format, shape and place; the numbers. Because
+the header depends on shapes alone it can be written first, and the tensors after it in the order in
+which they come; the library's own `save_file` wants all of them in memory.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ninefold.checkpoints.tensor_source import TensorSpec, TensorStream
+from ninefold.errors import CheckpointError, UserError
+
+_NAMES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+}
+_DTYPES = {name: dtype for dtype, name in _NAMES.items()}
+
+
+def stored_specs(stream: TensorStream, dtype: torch.dtype | None) -> dict[str, TensorSpec]:
+    """Shape and format of every tensor as it will be in the file; `dtype` None: as it comes."""
+    return {name: TensorSpec(s.shape, dtype or s.dtype) for name, s in stream.specs.items()}
+
+
+def write_tensors(path: Path, stream: TensorStream, dtype: torch.dtype | None = None) -> None:
+    """Write a new file of the tensors of `stream`, holding one of them at a time.
+
+    Args:
+        path: the file; it must not exist.
+        stream: the tensors; those on another device are fetched one by one.
+        dtype: format to store all of them in; None: each in its own.
+
+    Raises:
+        CheckpointError: a number is too large for `dtype`.
+        FileExistsError: `path` exists.
+        OSError: the file cannot be written.
+    """
+    specs = stored_specs(stream, dtype)
+    header, starts = _header(specs)
+    with path.open("xb") as file:
+        file.write(header)
+        pending = dict(starts)
+        for name, tensor in stream:
+            spec = specs[name]
+            assert tuple(tensor.shape) == spec.shape, f"{name} is not of the shape announced"
+            stored = tensor.detach().to("cpu", spec.dtype)
+            if spec.dtype == torch.float16 and not stored.isfinite().all():
+                raise CheckpointError(
+                    f"Tensor {name} has numbers that float16 cannot hold; store it as bfloat16 or "
+                    "float32."
+                )
+            file.seek(len(header) + pending.pop(name))
+            if stored.numel():
+                file.write(stored.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        assert not pending, f"the stream ended without {list(pending)}"
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _header(specs: Mapping[str, TensorSpec]) -> tuple[bytes, dict[str, int]]:
+    """The opening bytes of a file, and where each tensor starts after them."""
+    entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    starts: dict[str, int] = {}
+    end = 0
+    # Wide formats first, so that every tensor is aligned to its own width in the mapped file.
+    for name, spec in sorted(specs.items(), key=lambda item: -item[1].dtype.itemsize):
+        starts[name], end = end, end + spec.num_bytes
+        entries[name] = {
+            "dtype": _NAMES[spec.dtype],
+            "shape": list(spec.shape),
+            "data_offsets": [starts[name], end],
+        }
+    text = json.dumps(entries, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text, starts
+
+
+class SafetensorsFile:
+    """The tensors of one safetensors file; a `TensorSource`. They are mapped, not read."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a file; tensors that were read stay valid after this object is gone.
+
+        Raises:
+            UserError: the file cannot be opened.
+            CheckpointError: it is damaged.
+        """
+        self.path = path
+        try:
+            with path.open("rb"):  # safe_open says of every failure that there is no such file
+                self._opened = safe_open(str(path), framework="pt")
+        except OSError as error:
+            raise UserError(f"{path} could not be read: {error.strerror}.") from None
+        except SafetensorError:
+            raise CheckpointError(
+                f"{path} is damaged or not a safetensors file; install the model again."
+            ) from None
+
+    @property
+    def label(self) -> str:
+        """The path, for messages."""
+        return str(self.path)
+
+    @property
+    def specs(self) -> Mapping[str, TensorSpec]:
+        """Every tensor of the file.
+
+        Raises:
+            CheckpointError: a tensor is in a format that no model of ours has.
+        """
+        specs = {}
+        for name in self._opened.keys():  # noqa: SIM118 - it is no dictionary
+            entry = self._opened.get_slice(name)
+            if entry.get_dtype() not in _DTYPES:
+                raise CheckpointError(
+                    f"{self.path} stores {name} as {entry.get_dtype()}; only floats are supported."
+                )
+            specs[name] = TensorSpec(tuple(entry.get_shape()), _DTYPES[entry.get_dtype()])
+        return specs
+
+    def read(self, name: str, index: int | None = None) -> Tensor:
+        """Return one tensor, or entry `index` of its first axis."""
+        tensor: Tensor = self._opened.get_tensor(name)
+        return tensor if index is None else tensor[index]

@@ -1,0 +1,105 @@
+"""Reads `.pt` and `.ckpt` files of PyTorch as data: tensors, and nothing that could run.
+
+`torch.load(weights_only=True)` refuses a pickle that names a function to call. Training checkpoints
+of PyTorch Lightning name one class of their own as a dictionary key; an empty class stands in.
+Tensors are mapped from the file, not read, so that a large one costs no memory until it is used.
+"""
+
+import pickle
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ninefold.checkpoints.tensor_source import TensorSpec
+from ninefold.errors import CheckpointError, UserError
+
+
+class _Inert:
+    """Stands where a training checkpoint names a class of its framework; holds nothing."""
+
+
+_INERT_NAMES = (
+    "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
+    "pytorch_lightning.callbacks.early_stopping.EarlyStopping",
+)
+
+
+def _load(path: Path) -> Any:
+    inert: list[Any] = [(_Inert, name) for name in _INERT_NAMES]
+    with torch.serialization.safe_globals(inert), warnings.catch_warnings():
+        # A pickle that is not PyTorch's own is refused a moment after it is warned of.
+        warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
+        # Files older than PyTorch 1.6 are not archives and cannot be mapped.
+        return torch.load(
+            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+        )
+
+
+class TorchFile:
+    """The tensors of one PyTorch file; a `TensorSource`."""
+
+    def __init__(self, path: Path) -> None:
+        """Map the file.
+
+        A file with a `state_dict` beside other things, as training writes it, is read as that.
+
+        Raises:
+            UserError: the file cannot be opened.
+            CheckpointError: it is damaged, would run code, or holds something else than tensors.
+        """
+        self.path = path
+        try:
+            content = _load(path)
+        except pickle.UnpicklingError as error:
+            raise CheckpointError(
+                f"{path} holds more than tensors{_refused(error)} and was not opened, because such "
+                "a file can run code; get the weights from their publisher."
+            ) from None
+        except OSError as error:
+            raise UserError(f"{path} could not be read: {error.strerror}.") from None
+        except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+            raise CheckpointError(
+                f"{path} is damaged or not a file that PyTorch wrote; download it again."
+            ) from None
+        self._tensors = _tensors_of(path, content)
+
+    @property
+    def label(self) -> str:
+        """The path, for messages."""
+        return str(self.path)
+
+    @property
+    def specs(self) -> Mapping[str, TensorSpec]:
+        """Every tensor of the file."""
+        return {name: TensorSpec(tuple(t.shape), t.dtype) for name, t in self._tensors.items()}
+
+    def read(self, name: str, index: int | None = None) -> Tensor:
+        """Return one tensor, or entry `index` of its first axis, without copying it."""
+        tensor = self._tensors[name]
+        return tensor if index is None else tensor[index]
+
+
+def _refused(error: Exception) -> str:
+    """What the file asked for, if PyTorch's message names it."""
+    named = re.search(r"GLOBAL ([\w.]+)", str(error))
+    return f" (it asks for {named[1]})" if named else ""
+
+
+def _tensors_of(path: Path, content: Any) -> dict[str, Tensor]:
+    state = content
+    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+        state = content["state_dict"]
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path} holds a {type(state).__name__}, not named tensors.")
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise CheckpointError(f"{path} holds {name!r}, which is not a tensor with a name.")
+        if value.layout != torch.strided or value.is_quantized:
+            raise CheckpointError(f"Tensor {name} of {path} is not stored as plain numbers.")
+    return dict(state)

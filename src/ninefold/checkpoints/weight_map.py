@@ -1,0 +1,235 @@
+"""Tables from the names of a published checkpoint to ours, applied strictly in both directions.
+
+A table has one row a tensor; `{}` stands for a number and is the same on both sides, `*` (only in
+names that are dropped) for anything. A row says how the layout differs, and whether the published
+tensor holds all layers, stacked along its first axis.
+
+A plan pairs every tensor of the model with one of the checkpoint before anything is converted: a
+tensor that is missing, left over or of another shape is an error that names it. What the formats
+call their tensors is not known here (`dallebart`, `vqgan`, `clip`).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from torch import Tensor
+
+from ninefold.checkpoints.tensor_source import TensorSource, TensorSpec, TensorStream
+from ninefold.errors import CheckpointError
+
+Shape: TypeAlias = tuple[int, ...]
+
+_NAMED = 4  # offending tensors that a message names before it only counts them
+
+
+class Layout(Enum):
+    """How the axes of a published tensor become ours; the value is the order they are taken in."""
+
+    SAME = None
+    DENSE = (1, 0)
+    """(in, out) to (out, in)."""
+    CONV = (3, 2, 0, 1)
+    """(height, width, in, out) to (out, in, height, width)."""
+
+    def apply(self, tensor: Tensor) -> Tensor:
+        """Give `tensor`, in the published layout, ours."""
+        return tensor if self.value is None else tensor.permute(self.value).contiguous()
+
+    def published(self, shape: Shape) -> Shape:
+        """The published shape of a tensor that has `shape` in our layout."""
+        if self.value is None:
+            return shape
+        sides = dict(zip(self.value, shape, strict=True))
+        return tuple(sides[axis] for axis in range(len(shape)))
+
+
+@dataclass(frozen=True)
+class Row:
+    """Where a published tensor goes."""
+
+    target: str
+    """Our name. If `is_stacked`, its first `{}` counts the entries of the first axis."""
+    layout: Layout = Layout.SAME
+    is_stacked: bool = False
+
+
+Table: TypeAlias = Mapping[str, Row | None]
+"""Published name to what becomes of it; None: it is known, and dropped."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One tensor of the plan."""
+
+    source: str
+    index: int | None
+    """Entry of the first axis of the source, where that holds all layers."""
+    target: str
+    layout: Layout
+
+
+def module_rows(
+    modules: Mapping[str, str],
+    parameters: Mapping[str, tuple[str, Layout]],
+    is_stacked: bool = False,
+) -> dict[str, Row | None]:
+    """Rows for every parameter of every module.
+
+    Args:
+        modules: published module name to ours.
+        parameters: published parameter name, with what separates it from the module's, to ours and
+            its layout, such as those below.
+        is_stacked: whether the published tensors hold all layers.
+    """
+    return {
+        source + published: Row(f"{target}.{ours}", layout, is_stacked)
+        for source, target in modules.items()
+        for published, (ours, layout) in parameters.items()
+    }
+
+
+FLAX_DENSE = {"/kernel": ("weight", Layout.DENSE), "/bias": ("bias", Layout.SAME)}
+FLAX_CONV = {"/kernel": ("weight", Layout.CONV), "/bias": ("bias", Layout.SAME)}
+FLAX_NORM = {"/scale": ("weight", Layout.SAME), "/bias": ("bias", Layout.SAME)}
+FLAX_EMBED = {"/embedding": ("weight", Layout.SAME)}
+TORCH = {".weight": ("weight", Layout.SAME), ".bias": ("bias", Layout.SAME)}
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    escaped = re.escape(template)
+    return re.compile(escaped.replace(r"\{\}", "(0|[1-9][0-9]*)").replace(r"\*", ".*"))
+
+
+class WeightMap:
+    """A table that can be looked up from our names."""
+
+    def __init__(self, table: Table) -> None:
+        """Check and compile `table`; a target that two rows share is an error of ours."""
+        rows = [(source, row) for source, row in table.items() if row is not None]
+        targets = Counter(row.target for _, row in rows)
+        twice = [target for target, count in targets.items() if count > 1]
+        assert not twice, f"two rows of a table fill {twice}"
+        self._rows = [(_pattern(row.target), source, row) for source, row in rows]
+        self._dropped = [_pattern(source) for source, row in table.items() if row is None]
+
+    def source_of(self, target: str) -> Step | None:
+        """Find where the tensor that we call `target` is in the published format, if it is."""
+        for pattern, source, row in self._rows:
+            match = pattern.fullmatch(target)
+            if match is not None:
+                numbers = match.groups()
+                if not row.is_stacked:
+                    return Step(source.format(*numbers), None, target, row.layout)
+                return Step(source.format(*numbers[1:]), int(numbers[0]), target, row.layout)
+        return None
+
+    def is_dropped(self, source: str) -> bool:
+        """Whether the table knows `source` as something that no model needs."""
+        return any(pattern.fullmatch(source) for pattern in self._dropped)
+
+    def plan(
+        self, source: TensorSource, targets: Mapping[str, Shape], model: str = "the model"
+    ) -> list[Step]:
+        """Pair every tensor of a model with one of a checkpoint.
+
+        Args:
+            source: the checkpoint.
+            targets: shape of every tensor of the model, by our name.
+            model: what to call the model in a message.
+
+        Returns:
+            One step a target, in the order of `targets`.
+
+        Raises:
+            CheckpointError: tensors are missing, left over, or of another shape; it names them.
+        """
+        found = {target: self.source_of(target) for target in targets}
+        steps = [step for step in found.values() if step is not None]
+        stacks = Counter(step.source for step in steps if step.index is not None)
+        used = {step.source for step in steps}
+        missing = [target for target, step in found.items() if step is None]
+        missing += [name for name in _unique(s.source for s in steps) if name not in source.specs]
+        extra = [n for n in source.specs if n not in used and not self.is_dropped(n)]
+        wrong: dict[str, str] = {}
+        for step in steps:
+            shape = step.layout.published(targets[step.target])
+            if step.index is not None:
+                shape = (stacks[step.source], *shape)
+            spec = source.specs.get(step.source)
+            if spec is not None:
+                problem = _mismatch(spec, shape)
+                if problem:
+                    wrong[step.source] = f"{step.source} {problem}"
+        _refuse(source.label, model, missing, extra, list(wrong.values()))
+        return steps
+
+    def convert(
+        self, source: TensorSource, targets: Mapping[str, Shape], model: str = "the model"
+    ) -> TensorStream:
+        """Plan, and return the model's tensors as a stream that reads one at a time.
+
+        Raises:
+            CheckpointError: as `plan`.
+        """
+        steps = self.plan(source, targets, model)
+        specs = {
+            step.target: TensorSpec(targets[step.target], source.specs[step.source].dtype)
+            for step in steps
+        }
+
+        def tensors() -> Iterator[tuple[str, Tensor]]:
+            for step in steps:
+                yield step.target, step.layout.apply(source.read(step.source, step.index))
+
+        return TensorStream(specs, tensors)
+
+
+def check_names(
+    label: str, specs: Mapping[str, TensorSpec], targets: Mapping[str, Shape], model: str
+) -> None:
+    """Check that a checkpoint in our own names has exactly the tensors of a model.
+
+    Raises:
+        CheckpointError: tensors are missing, left over, or of another shape; it names them.
+    """
+    missing = [name for name in targets if name not in specs]
+    extra = [name for name in specs if name not in targets]
+    problems = {n: _mismatch(specs[n], targets[n]) for n in targets if n in specs}
+    wrong = [f"{name} {problem}" for name, problem in problems.items() if problem]
+    _refuse(label, model, missing, extra, wrong)
+
+
+def _mismatch(spec: TensorSpec, shape: Shape) -> str:
+    if spec.shape != shape:
+        return f"is {list(spec.shape)}, not {list(shape)}"
+    return "" if spec.dtype.is_floating_point else f"holds {spec.dtype}, not floats"
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def _refuse(label: str, model: str, missing: list[str], extra: list[str], wrong: list[str]) -> None:
+    parts = [
+        f"{len(names)} {what} ({_some(names)})"
+        for names, what in (
+            (missing, "missing"),
+            (extra, "that it does not have"),
+            (wrong, "of the wrong kind"),
+        )
+        if names
+    ]
+    if parts:
+        raise CheckpointError(
+            f"{label} does not hold {model}: of its tensors, {', '.join(parts)}; "
+            "check that weights and config.json are of the same model."
+        )
+
+
+def _some(names: list[str]) -> str:
+    more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
