@@ -22,7 +22,7 @@ from ninefold.checkpoints.config_json import parse_config, read_json
 from ninefold.checkpoints.disk import explain_disk_error, require_space
 from ninefold.checkpoints.safetensors_file import SafetensorsFile, stored_specs, write_tensors
 from ninefold.checkpoints.tensor_source import TensorStream, stream_of
-from ninefold.errors import CheckpointError, UserError
+from ninefold.errors import UserError
 from ninefold.models.clip import CLIPConfig
 from ninefold.models.dallebart import DalleBartConfig
 from ninefold.models.vqgan import VQGANConfig
@@ -115,8 +115,8 @@ def load_state(
         folder: a model's folder.
         network: which of its networks.
         device: where to put them.
-        dtype: format to convert them to, one at a time; None: as stored. Where both device and
-            format are as stored, the tensors are mapped from the file and cost no memory until used.
+        dtype: format to convert them to, one at a time; None: as stored. What needs no conversion
+            is mapped from the file and costs no memory until it is used.
 
     Raises:
         UserError: the file cannot be opened.

@@ -25,7 +25,8 @@ _NAMES = {
     torch.float16: "F16",
     torch.bfloat16: "BF16",
 }
-_DTYPES = {name: dtype for dtype, name in _NAMES.items()}
+# Whole numbers are known so that a table can drop them: CLIP folders hold the numbers of positions.
+_DTYPES = {name: dtype for dtype, name in _NAMES.items()} | {"I64": torch.int64}
 
 
 def stored_specs(stream: TensorStream, dtype: torch.dtype | None) -> dict[str, TensorSpec]:
@@ -99,7 +100,7 @@ class SafetensorsFile:
         self.path = path
         try:
             with path.open("rb"):  # safe_open says of every failure that there is no such file
-                self._opened = safe_open(str(path), framework="pt")
+                self._opened: Any = safe_open(str(path), framework="pt")
         except OSError as error:
             raise UserError(f"{path} could not be read: {error.strerror}.") from None
         except SafetensorError:
