@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -204,8 +205,10 @@ def test_an_unknown_activation_is_refused_by_name() -> None:
         ({"patch_size": 5}, "image_size=16 must be a multiple of patch_size=5"),
         ({"vision_heads": 5}, "vision_heads=5 must divide vision_width=24"),
         ({"text_heads": 3}, "text_heads=3 must divide text_width=20"),
+        ({"text_layers": 0}, "text_layers=0 must be at least 1"),
+        ({"image_std": (1.0,)}, "three each"),
     ],
 )
-def test_a_shape_that_does_not_divide_is_refused(change: dict[str, int], message: str) -> None:
+def test_a_shape_that_cannot_be_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        dataclasses.replace(TINY, **change)  # type: ignore[arg-type] # only int fields are changed
+        dataclasses.replace(TINY, **change)

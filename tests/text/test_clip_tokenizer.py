@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, processors
@@ -42,33 +41,35 @@ def ours(path: Path) -> ClipTokenizer:
     return ClipTokenizer.from_file(path, max_length=LENGTH)
 
 
-@given(text=st.text(max_size=20))
+# Also the framing tokens themselves, which are read as such wherever they stand, as published.
+@given(text=st.text(max_size=20) | st.lists(st.sampled_from(["cat ", START, END])).map("".join))
 def test_ids_and_mask_equal_those_of_transformers(
     ours: ClipTokenizer, theirs: TheirTokenizer, text: str
 ) -> None:
     expected = theirs([text], padding="max_length", truncation=True, max_length=LENGTH)
-    ids, mask = ours([text])
-    assert ids.tolist() == expected["input_ids"]
-    assert mask.int().tolist() == expected["attention_mask"]
+    encoded = ours.encode(text)
+    assert list(encoded.ids) == expected["input_ids"][0]
+    assert list(encoded.mask) == expected["attention_mask"][0]
 
 
 def test_words_are_merged_and_case_does_not_matter(ours: ClipTokenizer) -> None:
-    ids, mask = ours(["Cat AND  dog", "cat and dog"])
-    assert torch.equal(ids[0], ids[1])
-    assert mask.sum(dim=1).tolist() == [5, 5]
-    assert (ids[0, 4:] == ours.eos_token_id).all()
+    encoded = ours.encode("Cat AND  dog")
+    assert encoded == ours.encode("cat and dog")
+    assert encoded.num_tokens == sum(encoded.mask) == 5
+    assert set(encoded.ids[4:]) == {ours.eos_token_id}
 
 
 def test_a_long_text_is_cut_before_its_end(ours: ClipTokenizer) -> None:
-    ids, mask = ours(["cat " * 1000])
-    assert ids.shape == (1, LENGTH)
-    assert mask.all()
-    assert (ids[0] == ours.eos_token_id).nonzero().tolist() == [[LENGTH - 1]]
+    encoded = ours.encode("cat " * 1000)
+    assert len(encoded.ids) == len(encoded.mask) == LENGTH
+    assert all(encoded.mask)
+    assert encoded.ids.index(ours.eos_token_id) == LENGTH - 1
+    assert encoded.was_truncated
+    assert encoded.num_tokens == 1002
 
 
-def test_no_texts_give_an_empty_batch(ours: ClipTokenizer) -> None:
-    ids, mask = ours([])
-    assert ids.shape == mask.shape == (0, LENGTH)
+def test_a_lone_surrogate_is_encoded_as_unknown_writing(ours: ClipTokenizer) -> None:
+    assert ours.encode("cat \ud800") == ours.encode("cat \ufffd")
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"version": "1.0"}'])
@@ -87,6 +88,11 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
 def test_another_models_tokenizer_is_refused() -> None:
     with pytest.raises(ValueError, match="lacks"):
         ClipTokenizer(Tokenizer(models.BPE({"a": 0}, [])))
+
+
+def test_a_length_without_room_for_the_frame_is_refused(theirs: TheirTokenizer) -> None:
+    with pytest.raises(ValueError, match="at least 2"):
+        ClipTokenizer(Tokenizer.from_str(theirs.backend_tokenizer.to_str()), max_length=1)
 
 
 def test_a_tokenizer_that_does_not_frame_texts_is_refused(theirs: TheirTokenizer) -> None:

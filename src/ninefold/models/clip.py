@@ -56,6 +56,12 @@ class CLIPConfig:
                 f"CLIP option activation={self.activation!r} is not supported; "
                 "use quick_gelu or gelu."
             )
+        sizes = {k: v for k, v in vars(self).items() if k != "eos_token_id" and type(v) is int}
+        for name, size in sizes.items():
+            if size < 1:
+                raise ValueError(f"{name}={size} must be at least 1.")
+        if not len(self.image_mean) == len(self.image_std) == 3:
+            raise ValueError("image_mean and image_std must have one number a colour, three each.")
         if self.image_size % self.patch_size:
             raise ValueError(
                 f"image_size={self.image_size} must be a multiple of patch_size={self.patch_size}."

@@ -5,28 +5,26 @@ Source: Radford et al., "Learning Transferable Visual Models From Natural Langua
 normaliser of DALL·E Mini is not applied. Pocket's CLIP reads the ids of `TextTokenizer` instead.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-import torch
 from tokenizers import Tokenizer
-from torch import Tensor
 
 from ninefold.errors import CheckpointError
+from ninefold.text.encoded import EncodedText
 
 START = "<|startoftext|>"
 END = "<|endoftext|>"
 
 
 class ClipTokenizer:
-    """Texts to ids, each framed by start and end of text and padded with the latter."""
+    """Encodes texts, each framed by start and end of text and padded with the latter."""
 
     def __init__(self, tokenizer: Tokenizer, max_length: int = 77) -> None:
-        """`tokenizer` adds start and end itself; its truncation and padding are set here.
+        """Wrap a tokenizer that itself puts start and end around a text.
 
         Raises:
-            ValueError: the tokenizer has no start or end of text, or does not add them.
+            ValueError: it does not, or `max_length` has no room for both.
         """
         start, end = (tokenizer.token_to_id(token) for token in (START, END))
         if start is None or end is None:
@@ -35,8 +33,8 @@ class ClipTokenizer:
         tokenizer.no_padding()
         if tokenizer.encode("").ids != [start, end]:
             raise ValueError(f"it does not put {START} and {END} around a text")
-        tokenizer.enable_truncation(max_length)
-        tokenizer.enable_padding(length=max_length, pad_id=end, pad_token=END)
+        if max_length < 2:
+            raise ValueError(f"max_length={max_length} must be at least 2, for {START} and {END}")
         self._tokenizer = tokenizer
         self.max_length = max_length
         self.eos_token_id: int = end
@@ -59,14 +57,15 @@ class ClipTokenizer:
                 f"{path} is not the tokenizer of a CLIP ({error}); fetch the model's files again."
             ) from None
 
-    def __call__(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Encode texts.
-
-        Returns:
-            ids (B, max_length) int64, and a mask of the same shape, bool, False for padding.
-        """
-        encodings = self._tokenizer.encode_batch(list(texts))
-        shape = (len(encodings), self.max_length)
-        ids = torch.tensor([encoding.ids for encoding in encodings], dtype=torch.int64)
-        mask = torch.tensor([encoding.attention_mask for encoding in encodings], dtype=torch.bool)
-        return ids.reshape(shape), mask.reshape(shape)
+    def encode(self, text: str) -> EncodedText:
+        """Encode one text. A text that is too long loses its end but keeps the end of text."""
+        # Lone surrogates have no UTF-8 and would raise in the library.
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        ids = self._tokenizer.encode(text).ids
+        kept = [*ids[:-1][: self.max_length - 1], self.eos_token_id]
+        num_padding = self.max_length - len(kept)
+        return EncodedText(
+            ids=(*kept, *[self.eos_token_id] * num_padding),
+            mask=(True,) * len(kept) + (False,) * num_padding,
+            num_tokens=len(ids),
+        )
