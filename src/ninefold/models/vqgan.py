@@ -9,10 +9,10 @@ Shapes: B pictures, C channels, H×W pixels, h×w codes (H = h · downsampling),
 Pixels are floats in [0, 1], as DALL·E Mini feeds and reads them.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader expects
 from torch import Tensor, nn
 
@@ -162,7 +162,7 @@ class Level(nn.Module):
     ) -> None:
         """`channels` are those before, between and after the blocks; `resample` is named later."""
         super().__init__()
-        pairs = list(zip(channels[:-1], channels[1:], strict=True))
+        pairs = list(itertools.pairwise(channels))
         self.block = nn.ModuleList(ResnetBlock(a, b, config) for a, b in pairs)
         attention = [AttnBlock(b, config) for _, b in pairs]
         self.attn = nn.ModuleList(attention if side in config.attn_resolutions else [])
@@ -301,7 +301,7 @@ class VQGAN(nn.Module):
         Returns:
             (B, 3, H, W) floats, clipped to [0, 1].
         """
-        if codes.dim() == 2:  # noqa: PLR2004 - a flat grid
+        if codes.dim() == 2:
             side = math.isqrt(codes.shape[1])
             codes = codes.unflatten(1, (side, side))
         vectors = self.quantize.embedding(codes)

@@ -1,0 +1,108 @@
+"""Build the corpus: fetch the packages, render every picture, write one folder.
+
+The folder holds `pictures.npy` (N, size, size, 4) RGBA, `records.jsonl` (a line a picture, in the
+same order) and `manifest.json`, which is written last: a folder with a manifest is complete.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ninefold.corpus.emoji import Emoji, read_emoji, read_pictures
+from ninefold.corpus.render import render
+from ninefold.corpus.sources import PICTURE_SOURCES, WORD_SOURCE, Source, fetch_package
+
+FORMAT = "ninefold-corpus-1"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One picture of the corpus."""
+
+    source: str
+    style: str
+    hexcode: str
+    label: str
+    tags: tuple[str, ...]
+    group: str
+    subgroup: str
+
+
+def build_corpus(
+    folder: Path,
+    cache: Path,
+    size: int = 64,
+    num_workers: int = 2,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> int:
+    """Build the corpus in `folder` and return the number of its pictures; do nothing if it is there.
+
+    Args:
+        folder: where to write; left untouched until everything is rendered.
+        cache: folder of fetched packages.
+        size: side of the pictures in pixels.
+        num_workers: processes that render.
+        on_progress: called with (pictures done, pictures in all).
+
+    Raises:
+        UserError: `npm` is missing.
+        DownloadError: a package could not be fetched.
+        CheckpointError: a package is damaged or not the pinned one.
+    """
+    wanted = _manifest(size)
+    if is_built(folder, size):
+        return int(json.loads((folder / "manifest.json").read_text())["num_pictures"])
+    documents = list(_documents(cache))
+    records, pictures = [], []
+    with ProcessPoolExecutor(num_workers) as pool:
+        svgs = [svg for _, _, svg in documents]
+        rendered = pool.map(partial(render, size=size), svgs, chunksize=32)
+        for index, ((source, emoji, _), picture) in enumerate(
+            zip(documents, rendered, strict=True)
+        ):
+            on_progress(index + 1, len(documents))
+            if picture is not None:
+                records.append(Record(source.name, source.style, **asdict(emoji)))
+                pictures.append(picture)
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "pictures.npy", np.stack(pictures))
+    lines = "".join(json.dumps(asdict(record)) + "\n" for record in records)
+    (folder / "records.jsonl").write_text(lines, encoding="utf-8")
+    partial_manifest = folder / "manifest.json.partial"
+    partial_manifest.write_text(json.dumps({**wanted, "num_pictures": len(records)}, indent=1))
+    partial_manifest.rename(folder / "manifest.json")
+    return len(records)
+
+
+def is_built(folder: Path, size: int) -> bool:
+    """Say whether `folder` holds the corpus that the pinned sources give at this size."""
+    try:
+        found = json.loads((folder / "manifest.json").read_text())
+    except (OSError, ValueError):
+        return False
+    found.pop("num_pictures", None)
+    return bool(found == _manifest(size))
+
+
+def read_records(folder: Path) -> list[Record]:
+    """Read the records of a built corpus, in the order of its pictures."""
+    with (folder / "records.jsonl").open(encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    return [Record(**{**row, "tags": tuple(row["tags"])}) for row in rows]
+
+
+def _manifest(size: int) -> dict[str, object]:
+    packages = {s.package: [s.version, s.sha256] for s in (*PICTURE_SOURCES, WORD_SOURCE)}
+    return {"format": FORMAT, "size": size, "packages": packages}
+
+
+def _documents(cache: Path) -> Iterator[tuple[Source, Emoji, str]]:
+    emoji = read_emoji(fetch_package(WORD_SOURCE, cache))
+    for source in PICTURE_SOURCES:
+        for item, svg in read_pictures(fetch_package(source, cache), emoji):
+            yield source, item, svg

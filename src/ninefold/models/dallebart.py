@@ -1,0 +1,400 @@
+"""DalleBart: the BART encoder–decoder that reads text tokens and writes image tokens.
+
+The architecture of DALL·E Mini and Mega (Dayma et al. 2021, repository borisdayma/dalle-mini,
+`model/modeling.py`) with its "normformer" layers: a norm before and after each attention, and a
+gated feed-forward network with a norm before and inside. It does not know how tokens are sampled,
+how guidance is applied or where weights come from.
+
+Shapes: B prompts, R decoder rows, T text positions, N image positions, H heads, D head width,
+C model width, V output vocabulary.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ninefold.errors import UnsupportedOptionError
+from ninefold.models.kv_cache import CrossCache, KVCache
+from ninefold.models.layers import ACTIVATIONS, FeedForward, build_norm
+
+
+@dataclass(frozen=True)
+class DalleBartConfig:
+    """Fields of the published `config.json`. The defaults are `mini-1:v0`."""
+
+    encoder_layers: int = 12
+    decoder_layers: int = 12
+    d_model: int = 1024
+    encoder_attention_heads: int = 16
+    decoder_attention_heads: int = 16
+    encoder_ffn_dim: int = 2730
+    decoder_ffn_dim: int = 2730
+    encoder_vocab_size: int = 50264
+    """Rows of the text embedding."""
+    image_vocab_size: int = 16384
+    """Rows of the image embedding and of the output are one more (see `num_image_rows`)."""
+    max_text_length: int = 64
+    image_length: int = 256
+    """Image tokens of a picture."""
+    decoder_start_token_id: int = 16384
+    """Token that precedes the first image token."""
+    activation_function: str = "gelu"
+    use_glu: bool = True
+    use_bias: bool = False
+    force_ln_scale: bool = False
+    """Give the norms that are followed by a matrix a scale as well as a bias."""
+    ln_type: str = "layernorm"
+    """`"layernorm"` or `"rmsnorm"`."""
+    ln_positions: str = "normformer"
+    use_head_scale: bool = False
+    use_cosine_attention: bool = False
+    tau_init: float = 0.05
+    """Divisor of the scores of cosine attention."""
+    use_absolute_position_embeddings: bool = True
+    use_final_ln_encoder: bool = True
+    use_final_ln_decoder: bool = True
+    scale_embedding: bool = False
+    use_swin_position_embeddings: bool = False
+    use_deepnet_scaling: bool = False
+    use_subln_init: bool = False
+    use_alibi: bool = False
+    sinkhorn_iters: int = 1
+    tie_word_embeddings: bool = False
+
+    def __post_init__(self) -> None:
+        only = {
+            "ln_positions": "normformer",
+            "use_swin_position_embeddings": False,
+            "use_deepnet_scaling": False,
+            "use_subln_init": False,
+            "use_alibi": False,
+            "sinkhorn_iters": 1,
+            "tie_word_embeddings": False,
+        }
+        for option, supported in only.items():
+            if getattr(self, option) != supported:
+                raise UnsupportedOptionError(
+                    f"DalleBart option {option}={getattr(self, option)!r} is not supported; "
+                    f"the published models use {supported!r}."
+                )
+        if self.activation_function not in ACTIVATIONS:
+            raise UnsupportedOptionError(
+                f"DalleBart option activation_function={self.activation_function!r} is not "
+                f"supported; use one of {', '.join(ACTIVATIONS)}."
+            )
+        if self.ln_type not in ("layernorm", "rmsnorm"):
+            raise UnsupportedOptionError(f"DalleBart option ln_type={self.ln_type!r} is not known.")
+        for side in ("encoder", "decoder"):
+            if self.d_model % getattr(self, f"{side}_attention_heads"):
+                raise ValueError(f"d_model must be a multiple of {side}_attention_heads.")
+        if not 0 <= self.decoder_start_token_id < self.num_image_rows:
+            raise ValueError(
+                f"decoder_start_token_id={self.decoder_start_token_id} must be below "
+                f"image_vocab_size + 1 = {self.num_image_rows}."
+            )
+
+    @property
+    def num_image_rows(self) -> int:
+        """Rows of the image embedding and of the output (V)."""
+        return self.image_vocab_size + 1
+
+    @property
+    def decoder_head_width(self) -> int:
+        """Width of one head of the decoder's attention (D)."""
+        return self.d_model // self.decoder_attention_heads
+
+
+class Attention(nn.Module):
+    """Multi-head attention between a norm before it and a norm after it; the residual is outside."""
+
+    def __init__(self, num_heads: int, config: DalleBartConfig) -> None:
+        super().__init__()
+        width, bias = config.d_model, config.use_bias
+        self.num_heads = num_heads
+        self.tau = config.tau_init if config.use_cosine_attention else None
+        self.pre_ln = build_norm(width, config.ln_type, config.force_ln_scale)
+        self.q_proj = nn.Linear(width, width, bias=bias)
+        self.k_proj = nn.Linear(width, width, bias=bias)
+        self.v_proj = nn.Linear(width, width, bias=bias)
+        self.out_proj = nn.Linear(width, width, bias=bias)
+        self.post_ln = build_norm(width, config.ln_type, has_scale=True)
+        self.head_scale = (
+            nn.Parameter(torch.ones(num_heads, 1, 1)) if config.use_head_scale else None
+        )
+
+    def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, T, C) to keys and values, each (B, H, T, D)."""
+        keys, values = self._split(self.k_proj(x)), self._split(self.v_proj(x))
+        if self.tau is not None:
+            keys = keys / (keys.norm(dim=-1, keepdim=True) + 1e-8)
+        return keys, values
+
+    def queries(self, x: Tensor) -> Tensor:
+        """(B, Q, C) to queries (B, H, Q, D), scaled for the product with keys."""
+        queries = self._split(self.q_proj(x))
+        if self.tau is not None:
+            return queries / (queries.norm(dim=-1, keepdim=True) + 1e-8) / self.tau
+        return queries * queries.shape[-1] ** -0.5
+
+    def attend(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+        """Weighted values, projected and normed.
+
+        Args:
+            queries: (B, H, Q, D), from `queries`.
+            keys: (B, H, T, D).
+            values: (B, H, T, D).
+            mask: bool, broadcastable to (B, H, Q, T); False hides a key.
+
+        Returns:
+            (B, Q, C).
+        """
+        scores = (queries @ keys.transpose(-1, -2)).float()
+        weights = scores.masked_fill(~mask, float("-inf")).softmax(dim=-1).to(values.dtype)
+        heads = weights @ values  # (B, H, Q, D)
+        if self.head_scale is not None:
+            heads = heads * self.head_scale
+        attended: Tensor = self.post_ln(self.out_proj(heads.transpose(1, 2).flatten(2)))
+        return attended
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention and feed-forward over text positions."""
+
+    def __init__(self, config: DalleBartConfig) -> None:
+        super().__init__()
+        self.self_attn = Attention(config.encoder_attention_heads, config)
+        self.ffn = _feed_forward(config, config.encoder_ffn_dim)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """X (B, T, C), mask (B, 1, 1, T) to (B, T, C)."""
+        h = self.self_attn.pre_ln(x)
+        x = x + self.self_attn.attend(
+            self.self_attn.queries(h), *self.self_attn.keys_values(h), mask
+        )
+        return x + self.ffn(x)
+
+
+class DecoderLayer(nn.Module):
+    """Causal self-attention, attention to the text, feed-forward."""
+
+    def __init__(self, config: DalleBartConfig) -> None:
+        super().__init__()
+        self.self_attn = Attention(config.decoder_attention_heads, config)
+        self.cross_attn = Attention(config.decoder_attention_heads, config)
+        self.ffn = _feed_forward(config, config.decoder_ffn_dim)
+
+    def forward(self, x: Tensor, causal: Tensor, states: Tensor, text_mask: Tensor) -> Tensor:
+        """All positions at once.
+
+        Args:
+            x: (B, N, C).
+            causal: bool (N, N), False above the diagonal.
+            states: (B, T, C), of the encoder.
+            text_mask: bool (B, 1, 1, T).
+        """
+        h = self.self_attn.pre_ln(x)
+        attended = self.self_attn.attend(
+            self.self_attn.queries(h), *self.self_attn.keys_values(h), causal
+        )
+        x = x + attended
+        return self.finish(x, *self.cross_attn.keys_values(states), text_mask)
+
+    def step(self, x: Tensor, past: "Past", text: "Text") -> Tensor:
+        """One position of every row: x (R, 1, C) to (R, 1, C)."""
+        h = self.self_attn.pre_ln(x)
+        new_keys, new_values = self.self_attn.keys_values(h)
+        keys, values = past.cache.append(past.layer, past.positions, new_keys, new_values)
+        x = x + self.self_attn.attend(self.self_attn.queries(h), keys, values, past.mask)
+        return self.finish(x, text.keys, text.values, text.mask)
+
+    def finish(self, x: Tensor, keys: Tensor, values: Tensor, text_mask: Tensor) -> Tensor:
+        """Attention to the text and feed-forward, shared by both ways through the layer."""
+        queries = self.cross_attn.queries(self.cross_attn.pre_ln(x))
+        x = x + self.cross_attn.attend(queries, keys, values, text_mask)
+        return x + self.ffn(x)
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a decoder step sees of the rows' earlier positions."""
+
+    cache: KVCache
+    layer: int
+    positions: Tensor
+    """(R,)"""
+    mask: Tensor
+    """bool (R, 1, 1, N); True up to each row's position."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """What one decoder layer sees of the rows' prompts; keys and values (R, H, T, D)."""
+
+    keys: Tensor
+    values: Tensor
+    mask: Tensor
+    """bool (R, 1, 1, T)"""
+
+
+class Encoder(nn.Module):
+    """Text tokens to states."""
+
+    def __init__(self, config: DalleBartConfig) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(config.encoder_vocab_size, config.d_model)
+        self.embed_positions = _build_positions(config.max_text_length, config)
+        self.embed_ln = build_norm(config.d_model, config.ln_type, has_scale=True)
+        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
+        self.final_ln = _build_final_norm(config.use_final_ln_encoder, config)
+        self.scale = config.d_model**0.5 if config.scale_embedding else 1.0
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Tokens (B, T), mask bool (B, T) to states (B, T, C)."""
+        x = self.embed_tokens(tokens) * self.scale
+        if self.embed_positions is not None:
+            x = x + self.embed_positions.weight[: tokens.shape[1]]
+        x = self.embed_ln(x)
+        for layer in self.layers:
+            x = layer(x, mask[:, None, None])
+        states: Tensor = self.final_ln(x)
+        return states
+
+
+class Decoder(nn.Module):
+    """Image tokens and text states to features, at all positions at once or one by one."""
+
+    def __init__(self, config: DalleBartConfig) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(config.num_image_rows, config.d_model)
+        self.embed_positions = _build_positions(config.image_length, config)
+        self.embed_ln = build_norm(config.d_model, config.ln_type, has_scale=True)
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
+        self.final_ln = _build_final_norm(config.use_final_ln_decoder, config)
+        self.scale = config.d_model**0.5 if config.scale_embedding else 1.0
+
+    def embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
+        """Tokens (R, N) at positions (N,) or (R, N) to (R, N, C)."""
+        x = self.embed_tokens(tokens) * self.scale
+        if self.embed_positions is not None:
+            x = x + self.embed_positions(positions)
+        embedded: Tensor = self.embed_ln(x)
+        return embedded
+
+    def forward(self, tokens: Tensor, states: Tensor, text_mask: Tensor) -> Tensor:
+        """Tokens (B, N), states (B, T, C), text_mask bool (B, T) to features (B, N, C)."""
+        length = tokens.shape[1]
+        positions = torch.arange(length, device=tokens.device)
+        causal = positions[:, None] >= positions
+        x = self.embed(tokens, positions)
+        for layer in self.layers:
+            x = layer(x, causal, states, text_mask[:, None, None])
+        features: Tensor = self.final_ln(x)
+        return features
+
+
+class DalleBart(nn.Module):
+    """Encoder, decoder and the output matrix."""
+
+    def __init__(self, config: DalleBartConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+        self.lm_head = nn.Linear(config.d_model, config.num_image_rows, bias=False)
+
+    def encode(self, text_tokens: Tensor, text_mask: Tensor) -> Tensor:
+        """Text tokens (B, T) and their mask, bool (B, T), False at padding, to states (B, T, C)."""
+        states: Tensor = self.encoder(text_tokens, text_mask)
+        return states
+
+    def forward(self, text_tokens: Tensor, text_mask: Tensor, image_tokens: Tensor) -> Tensor:
+        """Logits of every next image token, as in training ("teacher forcing").
+
+        Args:
+            text_tokens: (B, T).
+            text_mask: bool (B, T), False at padding.
+            image_tokens: (B, N), starting with `decoder_start_token_id`.
+
+        Returns:
+            (B, N, V); `logits[:, i]` are of the token that follows `image_tokens[:, i]`.
+        """
+        states = self.encode(text_tokens, text_mask)
+        logits: Tensor = self.lm_head(self.decoder(image_tokens, states, text_mask))
+        return logits
+
+    def build_cross_cache(self, states: Tensor, text_mask: Tensor) -> CrossCache:
+        """Keys and values of the attention to the text, once per prompt.
+
+        Args:
+            states: (B, T, C), from `encode`.
+            text_mask: bool (B, T).
+        """
+        pairs = [layer.cross_attn.keys_values(states) for layer in self.decoder.layers]
+        return CrossCache([k for k, _ in pairs], [v for _, v in pairs], text_mask)
+
+    def build_cache(self, rows: int) -> KVCache:
+        """An empty cache of the decoder's own keys and values for `rows` rows."""
+        config, weight = self.config, self.lm_head.weight
+        heads, length = config.decoder_attention_heads, config.image_length
+        shape = (config.decoder_layers, rows, heads, length, config.decoder_head_width)
+        return KVCache(weight.new_zeros(shape), weight.new_zeros(shape))
+
+    def step(
+        self,
+        image_tokens: Tensor,
+        positions: Tensor,
+        cache: KVCache,
+        cross: CrossCache,
+        prompt_of_row: Tensor,
+    ) -> Tensor:
+        """Logits of the token after the one given, for rows that may stand at different positions.
+
+        Args:
+            image_tokens: (R,), the last token of each row; `decoder_start_token_id` at position 0.
+            positions: (R,), where each of these tokens stands; their keys and values are written
+                to the cache there, and earlier positions are read from it.
+            cache: of R rows, changed in place.
+            cross: of `build_cross_cache`.
+            prompt_of_row: (R,), which prompt of `cross` each row draws.
+
+        Returns:
+            (R, V) float32.
+        """
+        x = self.decoder.embed(image_tokens[:, None], positions[:, None])
+        length = torch.arange(self.config.image_length, device=positions.device)
+        mask = (length <= positions[:, None])[:, None, None]  # (R, 1, 1, N)
+        text_mask = cross.mask[prompt_of_row][:, None, None]
+        for index, layer in enumerate(self.decoder.layers):
+            text = Text(
+                cross.keys[index][prompt_of_row], cross.values[index][prompt_of_row], text_mask
+            )
+            x = layer.step(x, Past(cache, index, positions, mask), text)
+        logits: Tensor = self.lm_head(self.decoder.final_ln(x))[:, 0].float()
+        return logits
+
+
+def _build_positions(length: int, config: DalleBartConfig) -> nn.Embedding | None:
+    if not config.use_absolute_position_embeddings:
+        return None
+    return nn.Embedding(length, config.d_model)
+
+
+def _build_final_norm(is_used: bool, config: DalleBartConfig) -> nn.Module:
+    if not is_used:
+        return nn.Identity()
+    return build_norm(config.d_model, config.ln_type, config.force_ln_scale)
+
+
+def _feed_forward(config: DalleBartConfig, inner_width: int) -> FeedForward:
+    return FeedForward(
+        config.d_model,
+        inner_width,
+        activation=config.activation_function,
+        is_gated=config.use_glu,
+        norm=lambda width: build_norm(width, config.ln_type, config.force_ln_scale),
+        has_bias=config.use_bias,
+    )

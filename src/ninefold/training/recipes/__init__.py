@@ -1,0 +1,1 @@
+"""How pocket is trained: one module a network, each with its command, hours and scores."""

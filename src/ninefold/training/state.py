@@ -1,0 +1,71 @@
+"""The saved state of a training run: everything that the next step depends on.
+
+The data of a step is a function of the seed and the step alone (`training.task`), so there is no
+data-loader state to save: a run that is killed and resumed continues with the same losses.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ninefold.errors import CheckpointError
+
+FILE_NAME = "state.pt"
+
+
+@dataclass
+class TrainState:
+    """Model, optimizer and averaged weights after `step` optimizer steps."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: dict[str, Tensor]
+    step: int = 0
+
+
+def save_state(state: TrainState, folder: Path, config: dict[str, Any]) -> None:
+    """Write the state to `folder` so that a kill at any moment leaves the old or the new one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / (FILE_NAME + ".partial")
+    content = {
+        "step": state.step,
+        "model": state.model.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "average": state.average,
+        "config": config,
+    }
+    with partial.open("wb") as file:
+        torch.save(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(folder / FILE_NAME)
+
+
+def load_state(state: TrainState, folder: Path, config: dict[str, Any]) -> bool:
+    """Restore `state` in place from `folder`; return whether there was anything to restore.
+
+    Raises:
+        CheckpointError: the saved run is damaged, or was made with other settings.
+    """
+    path = folder / FILE_NAME
+    if not path.exists():
+        return False
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        differing = [key for key in config if saved["config"].get(key) != config[key]]
+    except (RuntimeError, KeyError, EOFError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged; remove it to start the run anew.") from error
+    if differing:
+        names = ", ".join(differing)
+        raise CheckpointError(
+            f"{path} was made with other settings ({names}); give another folder, or remove it."
+        )
+    state.model.load_state_dict(saved["model"])
+    state.optimizer.load_state_dict(saved["optimizer"])
+    state.average = saved["average"]
+    state.step = int(saved["step"])
+    return True
