@@ -27,24 +27,30 @@ _NAMED = 4  # offending tensors that a message names before it only counts them
 
 
 class Layout(Enum):
-    """How the axes of a published tensor become ours; the value is the order they are taken in."""
+    """How the axes of a published tensor become ours: their order; axes left out have one entry."""
 
     SAME = None
     DENSE = (1, 0)
     """(in, out) to (out, in)."""
     CONV = (3, 2, 0, 1)
     """(height, width, in, out) to (out, in, height, width)."""
+    HEADS = (2, 0, 3)
+    """(1, 1, heads, 1) to (heads, 1, 1)."""
 
     def apply(self, tensor: Tensor) -> Tensor:
         """Give `tensor`, in the published layout, ours."""
-        return tensor if self.value is None else tensor.permute(self.value).contiguous()
+        if self.value is None:
+            return tensor
+        left_out = [axis for axis in range(tensor.dim()) if axis not in self.value]
+        ours = [tensor.shape[axis] for axis in self.value]
+        return tensor.permute(*self.value, *left_out).reshape(ours).contiguous()
 
     def published(self, shape: Shape) -> Shape:
         """The published shape of a tensor that has `shape` in our layout."""
         if self.value is None:
             return shape
         sides = dict(zip(self.value, shape, strict=True))
-        return tuple(sides[axis] for axis in range(len(shape)))
+        return tuple(sides.get(axis, 1) for axis in range(max(self.value) + 1))
 
 
 @dataclass(frozen=True)
