@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader expects
 from torch import Tensor, nn
 
-from ninefold.errors import UnsupportedOptionError
+from ninefold.errors import UnsupportedOptionError, UserError
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class VQGANConfig:
     resamp_with_conv: bool = True
     give_pre_end: bool = False
     dropout: float = 0.0
+    has_encoder: bool = True
+    """False for a decoder published by itself, which draws pictures but cannot read them."""
 
     def __post_init__(self) -> None:
         unsupported = {
@@ -271,14 +273,25 @@ class VQGAN(nn.Module):
     def __init__(self, config: VQGANConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config)
+        if config.has_encoder:
+            self.encoder = Encoder(config)
         self.decoder = Decoder(config)
         self.quantize = Codebook(config)
-        self.quant_conv = nn.Conv2d(config.z_channels, config.embed_dim, 1)
+        if config.has_encoder:
+            self.quant_conv = nn.Conv2d(config.z_channels, config.embed_dim, 1)
         self.post_quant_conv = nn.Conv2d(config.embed_dim, config.z_channels, 1)
 
     def encode_features(self, pixels: Tensor) -> Tensor:
-        """Pixels (B, 3, H, W) in [0, 1] to vectors (B, h, w, E) before they are quantized."""
+        """Pixels (B, 3, H, W) in [0, 1] to vectors (B, h, w, E) before they are quantized.
+
+        Raises:
+            UserError: the model was published without its encoder.
+        """
+        if not self.config.has_encoder:
+            raise UserError(
+                "This VQGAN is a decoder alone and cannot turn pictures into codes; convert the "
+                "full model of dalle-mini or taming-transformers instead."
+            )
         vectors: Tensor = self.quant_conv(self.encoder(pixels))
         return vectors.permute(0, 2, 3, 1)
 
