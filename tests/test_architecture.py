@@ -1,0 +1,118 @@
+"""The rules of the house that no linter checks: sizes, names, docstrings, layers, version."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ninefold
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "ninefold"
+MODULES = sorted(SOURCE.rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+HARD_LINES = 400
+SOFT_LINES = 300
+LONG_FILES = frozenset(
+    {
+        "src/ninefold/models/dallebart.py",  # one file per model, read from top to bottom
+        "src/ninefold/models/vqgan.py",  # the same
+    }
+)
+"""Files that may pass the soft limit, each with its reason beside it."""
+
+UNTELLING_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|misc|managers?)(_|$)")
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def public_definitions(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
+    """Yield public classes and functions of a module, and the public methods of those classes."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield node.name, node
+            for member in node.body:
+                if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef):
+                    yield f"{node.name}.{member.name}", member
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, node
+
+
+def test_there_is_something_to_check() -> None:
+    assert len(MODULES) > 20
+    assert len(TESTS) > 10
+
+
+@pytest.mark.parametrize("path", [*MODULES, *TESTS], ids=name_of)
+def test_a_file_is_short_enough_to_read(path: Path) -> None:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    limit = HARD_LINES if name_of(path) in LONG_FILES else SOFT_LINES
+    assert lines <= limit, f"{name_of(path)} has {lines} lines; part it."
+
+
+def test_the_exceptions_to_the_length_are_still_needed() -> None:
+    for name in LONG_FILES:
+        assert len((ROOT / name).read_text(encoding="utf-8").splitlines()) > SOFT_LINES
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_is_named_after_what_it_does(path: Path) -> None:
+    for part in path.relative_to(SOURCE).with_suffix("").parts:
+        assert not UNTELLING_NAMES.search(part), f"{name_of(path)}: name what it does."
+
+
+@pytest.mark.parametrize("path", [*MODULES, *TESTS], ids=name_of)
+def test_a_module_opens_with_what_it_is(path: Path) -> None:
+    assert ast.get_docstring(parse(path)), f"{name_of(path)} has no docstring."
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_what_is_public_says_what_it_does(path: Path) -> None:
+    silent = [
+        name
+        for name, node in public_definitions(parse(path))
+        if not name.rpartition(".")[2].startswith("_")
+        and isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and not ast.get_docstring(node)
+    ]
+    assert not silent, f"{name_of(path)}: no docstring on {', '.join(silent)}."
+
+
+@pytest.mark.parametrize("path", [*MODULES, *TESTS], ids=name_of)
+def test_imports_are_absolute(path: Path) -> None:
+    imports = [node for node in ast.walk(parse(path)) if isinstance(node, ast.ImportFrom)]
+    assert not [node.lineno for node in imports if node.level], f"{name_of(path)}"
+
+
+def test_every_test_folder_is_a_package() -> None:
+    folders = {path.parent for path in TESTS}
+    assert not [name_of(folder) for folder in folders if not (folder / "__init__.py").is_file()]
+
+
+def test_layers_import_only_lower_ones() -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_changelog_tops_with_this_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## \[([^\]]+)\]", changelog, flags=re.MULTILINE)
+    numbered = [version for version in versions if version != "Unreleased"]
+    assert numbered[0] == ninefold.__version__
