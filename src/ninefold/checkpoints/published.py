@@ -113,6 +113,11 @@ CLIP = Source(
             sha256="b575ef3c36f2a057fa19e221650105052d61cc9c1a972ec15019c6261ec98770",
         ),
         PublishedFile(
+            "preprocessor_config.json",
+            316,
+            sha256="910e70b3956ac9879ebc90b22fb3bc8a75b6a0677814500101a4c072bd7857bd",
+        ),
+        PublishedFile(
             "tokenizer.json",
             2_224_041,
             sha256="b556ac8c99757ffb677208af34bc8c6721572114111a6e0aaf5fa69ff0b8d842",
