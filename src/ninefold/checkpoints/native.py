@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ninefold.checkpoints.config_json import parse_config, read_json
 from ninefold.checkpoints.disk import explain_disk_error, require_space
-from ninefold.checkpoints.safetensors_file import SafetensorsFile, stored_specs, write_tensors
+from ninefold.checkpoints.safetensors_file import SafetensorsFile, write_tensors
 from ninefold.checkpoints.tensor_source import TensorStream, stream_of
 from ninefold.errors import UserError
 from ninefold.models.clip import CLIPConfig
@@ -130,7 +130,7 @@ def save_model(
     folder: Path,
     config: ModelConfig,
     networks: Mapping[Network, TensorStream | Mapping[str, Tensor]],
-    files: Mapping[str, Path | bytes] | None = None,
+    files: Mapping[str, Path | bytes],
     *,
     dtype: torch.dtype | None = None,
     replace: bool = False,
@@ -153,19 +153,20 @@ def save_model(
         CheckpointError: a source is damaged.
     """
     _check_place(folder, replace)
-    streams: dict[Network, TensorStream] = {
-        network: tensors if isinstance(tensors, TensorStream) else stream_of(tensors)
-        for network, tensors in networks.items()
-    }
+    streams: dict[Network, TensorStream] = {}
+    for network, tensors in networks.items():
+        stream = tensors if isinstance(tensors, TensorStream) else stream_of(tensors)
+        streams[network] = stream if dtype is None else stream.cast(dtype)
     part = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.part"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        needed = _bytes_needed(streams, files or {}, dtype)
+        sizes = [len(f) if isinstance(f, bytes) else f.stat().st_size for f in files.values()]
+        needed = _SPARE_BYTES + sum(sizes) + sum(stream.num_bytes for stream in streams.values())
         require_space(folder.parent, needed, f"to write the model {config.name}")
         part.mkdir()
         for network, stream in streams.items():
-            write_tensors(part / weights_file(network), stream, dtype)
-        for name, content in (files or {}).items():
+            write_tensors(part / weights_file(network), stream)
+        for name, content in files.items():
             data = content if isinstance(content, bytes) else content.read_bytes()
             (part / name).write_bytes(data)
         records = {path.name: record_of(path) for path in sorted(part.iterdir())}
@@ -185,16 +186,6 @@ def record_of(path: Path) -> FileRecord:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return FileRecord(digest, path.stat().st_size)
-
-
-def _bytes_needed(
-    streams: Mapping[Network, TensorStream],
-    files: Mapping[str, Path | bytes],
-    dtype: torch.dtype | None,
-) -> int:
-    specs = [spec for s in streams.values() for spec in stored_specs(s, dtype).values()]
-    sizes = [len(f) if isinstance(f, bytes) else f.stat().st_size for f in files.values()]
-    return _SPARE_BYTES + sum(sizes) + sum(spec.num_bytes for spec in specs)
 
 
 def _check_place(folder: Path, replace: bool) -> None:

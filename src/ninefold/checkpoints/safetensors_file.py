@@ -29,31 +29,24 @@ _NAMES = {
 _DTYPES = {name: dtype for dtype, name in _NAMES.items()} | {"I64": torch.int64}
 
 
-def stored_specs(stream: TensorStream, dtype: torch.dtype | None) -> dict[str, TensorSpec]:
-    """Shape and format of every tensor as it will be in the file; `dtype` None: as it comes."""
-    return {name: TensorSpec(s.shape, dtype or s.dtype) for name, s in stream.specs.items()}
-
-
-def write_tensors(path: Path, stream: TensorStream, dtype: torch.dtype | None = None) -> None:
+def write_tensors(path: Path, stream: TensorStream) -> None:
     """Write a new file of the tensors of `stream`, holding one of them at a time.
 
     Args:
         path: the file; it must not exist.
         stream: the tensors; those on another device are fetched one by one.
-        dtype: format to store all of them in; None: each in its own.
 
     Raises:
-        CheckpointError: a number is too large for `dtype`.
+        CheckpointError: a number is too large for the format that it is to be stored in.
         FileExistsError: `path` exists.
         OSError: the file cannot be written.
     """
-    specs = stored_specs(stream, dtype)
-    header, starts = _header(specs)
+    header, starts = _header(stream.specs)
     with path.open("xb") as file:
         file.write(header)
         pending = dict(starts)
         for name, tensor in stream:
-            spec = specs[name]
+            spec = stream.specs[name]
             assert tuple(tensor.shape) == spec.shape, f"{name} is not of the shape announced"
             stored = tensor.detach().to("cpu", spec.dtype)
             if spec.dtype == torch.float16 and not stored.isfinite().all():

@@ -44,16 +44,49 @@ class TensorSource(Protocol):
 
 
 @dataclass(frozen=True)
+class JoinedSource:
+    """Several sources as one, in which the names of each begin with its key and a dot."""
+
+    label: str
+    parts: Mapping[str, TensorSource]
+
+    @property
+    def specs(self) -> Mapping[str, TensorSpec]:
+        """Every tensor of every part."""
+        return {
+            f"{key}.{name}": spec
+            for key, part in self.parts.items()
+            for name, spec in part.specs.items()
+        }
+
+    def read(self, name: str, index: int | None = None) -> Tensor:
+        """Return one tensor, or entry `index` of its leading axis."""
+        key, _, inner = name.partition(".")
+        return self.parts[key].read(inner, index)
+
+
+@dataclass(frozen=True)
 class TensorStream:
     """Tensors that are made one at a time, in the order in which they are cheap to make."""
 
     specs: Mapping[str, TensorSpec]
     """Every tensor that will come, each exactly once."""
     tensors: Callable[[], Iterable[tuple[str, Tensor]]]
-    """Starts a pass over them. Only one tensor need be in memory at a time."""
+    """Starts a pass over them. Only one tensor need be in memory at a time. Who reads them turns
+    each into the format that `specs` says."""
 
     def __iter__(self) -> Iterator[tuple[str, Tensor]]:
         return iter(self.tensors())
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of all tensors together."""
+        return sum(spec.num_bytes for spec in self.specs.values())
+
+    def cast(self, dtype: torch.dtype) -> "TensorStream":
+        """The same tensors, to be stored in another format."""
+        specs = {name: TensorSpec(spec.shape, dtype) for name, spec in self.specs.items()}
+        return TensorStream(specs, self.tensors)
 
 
 def stream_of(tensors: Mapping[str, Tensor]) -> TensorStream:
