@@ -24,7 +24,7 @@ from ninefold.text.hashtags import WORD_FREQUENCY_FILE, WordSplitter, split_at_b
 Rule = Callable[[str], str]
 
 # Signs that later rules would turn into commas hide behind these words meanwhile. They are spelled
-# as in the reference: inside a hashtag the splitter meets them as letters.
+# as in the reference: inside a hashtag its splitter meets them as letters, and does not spare them.
 _DOT, _QUOTE, _SLASH = (f"xtokx{sign}xtokx" for sign in ("dot", "quote", "slash"))
 
 _SINGULARS = {"a person": 282265, "someone": 121194, "somebody": 12219}

@@ -1,0 +1,76 @@
+"""What every test runs under: one thread, fixed seeds, and no network beyond this machine."""
+
+import ipaddress
+import random
+import socket
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import numpy as np
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+# Shared machines are slow at times, and a test has to say the same twice.
+hypothesis.settings.register_profile("ninefold", deadline=None, derandomize=True, max_examples=50)
+hypothesis.settings.load_profile("ninefold")
+
+
+@pytest.fixture
+def golden() -> Path:
+    """The folder of the golden sets, recorded from the reference implementations."""
+    return Path(__file__).parent / "golden"
+
+
+@pytest.fixture(autouse=True)
+def fixed_seeds() -> None:
+    """Make what draws from a global generator repeatable."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+def _is_on_this_machine(host: object) -> bool:
+    if isinstance(host, bytes):
+        host = host.decode("ascii", errors="replace")
+    if host is None or host in ("", "localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(str(host)).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let sockets and name look-ups reach this machine only."""
+    connect, connect_ex, look_up = (
+        socket.socket.connect,
+        socket.socket.connect_ex,
+        socket.getaddrinfo,
+    )
+
+    def check(host: object) -> None:
+        if not _is_on_this_machine(host):
+            pytest.fail(f"A test reached for the network: {host!r}.")
+
+    # The address of a Unix socket is a path, that of any other begins with the host.
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple):
+            check(address[0])
+        connect(self, address)
+
+    def guarded_connect_ex(self: socket.socket, address: Any) -> int:
+        if isinstance(address, tuple):
+            check(address[0])
+        return connect_ex(self, address)
+
+    def guarded_look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
+        check(host)
+        return look_up(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_look_up)
