@@ -123,10 +123,11 @@ def _top_codes(logits: Tensor, top_k: int) -> Tensor:
     if top_k == 0 or top_k >= size:
         return torch.arange(size, device=logits.device).expand(rows, size)
     threshold = logits.topk(top_k, dim=1).values[:, -1:]
-    above = logits > threshold
-    tied = logits == threshold
-    places = top_k - above.sum(dim=1, keepdim=True)  # left for codes at the threshold
-    keep = above | (tied & (tied.cumsum(dim=1) <= places))
+    keep = logits >= threshold
+    if int(keep.sum()) > rows * top_k:  # some codes tie for the last place
+        tied = logits == threshold
+        places = top_k - (logits > threshold).sum(dim=1, keepdim=True)
+        keep &= ~tied | (tied.cumsum(dim=1) <= places)
     return keep.nonzero()[:, 1].view(rows, top_k)
 
 

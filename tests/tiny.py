@@ -1,0 +1,96 @@
+"""Tiny models with random weights: whole, quick, and of no use but to tests.
+
+Pictures have 4×4 codes of 4×4 pixels. The weights are larger than those that training starts from,
+so that every input matters and no two rows of logits are alike.
+"""
+
+import torch
+from torch import nn
+
+from ninefold.models.clip import CLIP, CLIPConfig
+from ninefold.models.dallebart import DalleBart, DalleBartConfig
+from ninefold.models.vqgan import VQGAN, VQGANConfig
+
+DALLEBART = DalleBartConfig(
+    encoder_layers=2,
+    decoder_layers=2,
+    d_model=32,
+    encoder_attention_heads=2,
+    decoder_attention_heads=2,
+    encoder_ffn_dim=48,
+    decoder_ffn_dim=48,
+    encoder_vocab_size=300,
+    image_vocab_size=66,
+    max_text_length=12,
+    image_length=16,
+    decoder_start_token_id=64,
+)
+"""The codebook has 64 codes; of the logits' 67 rows the last three are never drawn."""
+
+VQGAN_CONFIG = VQGANConfig(
+    ch=8,
+    ch_mult=(1, 1, 2),
+    num_res_blocks=1,
+    resolution=16,
+    attn_resolutions=(4,),
+    z_channels=8,
+    embed_dim=8,
+    n_embed=64,
+    norm_groups=4,
+)
+
+CLIP_CONFIG = CLIPConfig(
+    projection_dim=16,
+    image_size=16,
+    patch_size=8,
+    vision_width=24,
+    vision_layers=1,
+    vision_heads=2,
+    vision_intermediate_size=32,
+    vocab_size=300,
+    max_positions=12,
+    text_width=24,
+    text_layers=1,
+    text_heads=2,
+    text_intermediate_size=32,
+    eos_token_id=2,
+)
+
+
+def randomize(model: nn.Module, seed: int) -> None:
+    """Give every parameter random values of a size that keeps activations near 1."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in model.named_parameters():
+        noise = torch.randn(parameter.shape, generator=generator)
+        is_matrix = parameter.dim() > 1 and "embed" not in name
+        with torch.no_grad():
+            if is_matrix:
+                parameter.copy_(noise * parameter[0].numel() ** -0.5)
+            elif name.endswith("weight") and parameter.dim() == 1:
+                parameter.copy_(1 + 0.2 * noise)
+            else:
+                parameter.copy_(noise)
+
+
+def build_dallebart(config: DalleBartConfig = DALLEBART, seed: int = 0) -> DalleBart:
+    """Return a random transformer in evaluation mode."""
+    model = DalleBart(config).eval()
+    randomize(model, seed)
+    return model
+
+
+def build_vqgan(config: VQGANConfig = VQGAN_CONFIG, seed: int = 0) -> VQGAN:
+    """Return a random VQGAN whose pictures are neither black nor white."""
+    vqgan = VQGAN(config).eval()
+    randomize(vqgan, seed)
+    with torch.no_grad():
+        vqgan.get_parameter("decoder.conv_out.weight").mul_(0.3)
+        vqgan.get_parameter("decoder.conv_out.bias").fill_(0.5)
+    return vqgan
+
+
+def build_clip(config: CLIPConfig = CLIP_CONFIG, seed: int = 0) -> CLIP:
+    """Return a random CLIP in evaluation mode."""
+    clip = CLIP(config).eval()
+    randomize(clip, seed)
+    return clip
