@@ -8,12 +8,13 @@ How published checkpoints become tensors of ours is not known here (`convert`).
 import dataclasses
 import hashlib
 import json
+import math
 import secrets
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -55,7 +56,7 @@ class ModelConfig:
     vqgan: VQGANConfig
     clip: CLIPConfig | None = None
     picture_size: int = 256
-    """Side of its pictures in pixels."""
+    """Side in pixels of the pictures that it gives; those it draws smaller are enlarged to this."""
     normalize_text: bool = True
     """Whether captions were normalized when it was trained, and prompts must be."""
     files: Mapping[str, FileRecord] = field(default_factory=dict)
@@ -63,17 +64,49 @@ class ModelConfig:
     format: str = FORMAT
 
     def __post_init__(self) -> None:
-        side = self.picture_size // self.vqgan.downsampling
-        if side * side != self.dallebart.image_length:
+        grid_size = math.isqrt(self.dallebart.image_length)
+        if grid_size**2 != self.dallebart.image_length:
             raise ValueError(
-                f"a picture of {self.picture_size} pixels has {side * side} codes, but "
-                f"image_length is {self.dallebart.image_length}."
+                f"image_length is {self.dallebart.image_length}, but a picture has a square number "
+                "of codes."
+            )
+        if self.native_size > self.picture_size:
+            raise ValueError(
+                f"{grid_size}×{grid_size} codes are {self.native_size} pixels, but picture_size is "
+                f"{self.picture_size}."
             )
         if self.vqgan.n_embed > self.dallebart.image_vocab_size:
             raise ValueError(
                 f"the VQGAN has {self.vqgan.n_embed} codes, but image_vocab_size is "
                 f"{self.dallebart.image_vocab_size}."
             )
+
+    @property
+    def native_size(self) -> int:
+        """Side in pixels of the pictures as they are drawn."""
+        return math.isqrt(self.dallebart.image_length) * self.vqgan.downsampling
+
+    @property
+    def sha256(self) -> str:
+        """Digest, in hexadecimal, of all that decides what is drawn: every file, shapes, rules.
+
+        Name, licence and preset are left out: they may change, and the pictures stay.
+        """
+        values = _stated(self)
+        for key in ("name", "licence", "preset"):
+            values.pop(key, None)
+        values["files"] = {name: record.sha256 for name, record in self.files.items()}
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _stated(config: Any) -> dict[str, Any]:
+    """Values that are not the default, so that a new option does not change a model's digest."""
+    return {
+        entry.name: _stated(value) if dataclasses.is_dataclass(value) else value
+        for entry in dataclasses.fields(config)
+        if (value := getattr(config, entry.name)) != entry.default
+    }
 
 
 def weights_file(network: Network) -> str:
