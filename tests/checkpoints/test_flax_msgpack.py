@@ -157,7 +157,7 @@ def test_what_is_not_a_whole_tree_of_arrays_is_refused_in_one_sentence(
     assert refusal.value.__suppress_context__ or refusal.value.__context__ is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_damage_anywhere_is_refused_or_leaves_a_readable_tree(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -11,7 +11,7 @@ belong to is not known here (`weight_map`).
 """
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias
@@ -86,21 +86,13 @@ class FlaxFile:
             CheckpointError: it is damaged, or not a tree of arrays.
         """
         self.path = path
+        self.label = str(path)
         try:
             with path.open("rb") as file:
                 self._leaves = dict(_Parser(file, path).leaves())
         except OSError as error:
             raise UserError(f"{path} could not be read: {error.strerror}.") from None
-
-    @property
-    def label(self) -> str:
-        """The path, for messages."""
-        return str(self.path)
-
-    @property
-    def specs(self) -> Mapping[str, TensorSpec]:
-        """Every tensor of the file, in its order."""
-        return {name: leaf.spec for name, leaf in self._leaves.items()}
+        self.specs = {name: leaf.spec for name, leaf in self._leaves.items()}
 
     def read(self, name: str, index: int | None = None) -> Tensor:
         """Read one tensor, or entry `index` of its leading axis, into new memory.

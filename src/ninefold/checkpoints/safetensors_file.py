@@ -88,9 +88,10 @@ class SafetensorsFile:
 
         Raises:
             UserError: the file cannot be opened.
-            CheckpointError: it is damaged.
+            CheckpointError: it is damaged, or a tensor is in a format that no model of ours has.
         """
         self.path = path
+        self.label = str(path)
         try:
             with path.open("rb"):  # safe_open says of every failure that there is no such file
                 self._opened: Any = safe_open(str(path), framework="pt")
@@ -100,28 +101,18 @@ class SafetensorsFile:
             raise CheckpointError(
                 f"{path} is damaged or not a safetensors file; install the model again."
             ) from None
+        self.specs = {name: self._spec(name) for name in self._names()}
 
-    @property
-    def label(self) -> str:
-        """The path, for messages."""
-        return str(self.path)
+    def _names(self) -> list[str]:
+        return list(self._opened.keys())
 
-    @property
-    def specs(self) -> Mapping[str, TensorSpec]:
-        """Every tensor of the file.
-
-        Raises:
-            CheckpointError: a tensor is in a format that no model of ours has.
-        """
-        specs = {}
-        for name in self._opened.keys():  # noqa: SIM118 - it is no dictionary
-            entry = self._opened.get_slice(name)
-            if entry.get_dtype() not in _DTYPES:
-                raise CheckpointError(
-                    f"{self.path} stores {name} as {entry.get_dtype()}; only floats are supported."
-                )
-            specs[name] = TensorSpec(tuple(entry.get_shape()), _DTYPES[entry.get_dtype()])
-        return specs
+    def _spec(self, name: str) -> TensorSpec:
+        entry = self._opened.get_slice(name)
+        if entry.get_dtype() not in _DTYPES:
+            raise CheckpointError(
+                f"{self.path} stores {name} as {entry.get_dtype()}; only floats are supported."
+            )
+        return TensorSpec(tuple(entry.get_shape()), _DTYPES[entry.get_dtype()])
 
     def read(self, name: str, index: int | None = None) -> Tensor:
         """Return one tensor, or entry `index` of its first axis."""

@@ -43,26 +43,22 @@ class TensorSource(Protocol):
         """Return one tensor, or entry `index` of its leading axis."""
 
 
-@dataclass(frozen=True)
 class JoinedSource:
     """Several sources as one, in which the names of each begin with its key and a dot."""
 
-    label: str
-    parts: Mapping[str, TensorSource]
-
-    @property
-    def specs(self) -> Mapping[str, TensorSpec]:
-        """Every tensor of every part."""
-        return {
+    def __init__(self, label: str, parts: Mapping[str, TensorSource]) -> None:
+        self.label = label
+        self._parts = parts
+        self.specs = {
             f"{key}.{name}": spec
-            for key, part in self.parts.items()
+            for key, part in parts.items()
             for name, spec in part.specs.items()
         }
 
     def read(self, name: str, index: int | None = None) -> Tensor:
         """Return one tensor, or entry `index` of its leading axis."""
         key, _, inner = name.partition(".")
-        return self.parts[key].read(inner, index)
+        return self._parts[key].read(inner, index)
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,13 @@ import pickle
 import re
 import warnings
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ninefold.checkpoints.tensor_source import TensorSpec
+from ninefold.checkpoints.tensor_source import stream_of
 from ninefold.errors import CheckpointError, UserError
 
 
@@ -67,17 +66,9 @@ class TorchFile:
             raise CheckpointError(
                 f"{path} is damaged or not a file that PyTorch wrote; download it again."
             ) from None
+        self.label = str(path)
         self._tensors = _tensors_of(path, content)
-
-    @property
-    def label(self) -> str:
-        """The path, for messages."""
-        return str(self.path)
-
-    @property
-    def specs(self) -> Mapping[str, TensorSpec]:
-        """Every tensor of the file."""
-        return {name: TensorSpec(tuple(t.shape), t.dtype) for name, t in self._tensors.items()}
+        self.specs = stream_of(self._tensors).specs
 
     def read(self, name: str, index: int | None = None) -> Tensor:
         """Return one tensor, or entry `index` of its first axis, without copying it."""

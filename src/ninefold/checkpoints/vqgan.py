@@ -15,14 +15,16 @@ from ninefold.checkpoints.weight_map import (
 
 _BLOCKS = {  # residual blocks: vqgan-jax to ours
     "encoder/down_{}/block_{}": "encoder.down.{}.block.{}",
-    "encoder/mid/block_{}": "encoder.mid.block_{}",
-    "decoder/mid/block_{}": "decoder.mid.block_{}",
+    "encoder/mid/block_1": "encoder.mid.block_1",
+    "encoder/mid/block_2": "encoder.mid.block_2",
+    "decoder/mid/block_1": "decoder.mid.block_1",
+    "decoder/mid/block_2": "decoder.mid.block_2",
     "decoder/up_{}/block_{}": "decoder.up.{}.block.{}",
 }
 _ATTENTION = {
     "encoder/down_{}/attn_{}": "encoder.down.{}.attn.{}",
-    "encoder/mid/attn_{}": "encoder.mid.attn_{}",
-    "decoder/mid/attn_{}": "decoder.mid.attn_{}",
+    "encoder/mid/attn_1": "encoder.mid.attn_1",
+    "decoder/mid/attn_1": "decoder.mid.attn_1",
     "decoder/up_{}/attn_{}": "decoder.up.{}.attn.{}",
 }
 _NORMS = {

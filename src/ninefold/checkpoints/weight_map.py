@@ -1,8 +1,8 @@
 """Tables from the names of a published checkpoint to ours, applied strictly in both directions.
 
-A table has one row a tensor; `{}` stands for a number and is the same on both sides, `*` (only in
-names that are dropped) for anything. A row says how the layout differs, and whether the published
-tensor holds all layers, stacked along its first axis.
+A table has one row a tensor. `{}` stands for a number, a whole part of our name between dots, and
+is the same on both sides; `*`, only in names that are dropped, stands for anything. A row says how
+the layout differs, and whether the published tensor holds all layers, stacked along its first axis.
 
 A plan pairs every tensor of the model with one of the checkpoint before anything is converted: a
 tensor that is missing, left over or of another shape is an error that names it. What the formats
@@ -107,31 +107,32 @@ TORCH = {".weight": ("weight", Layout.SAME), ".bias": ("bias", Layout.SAME)}
 
 def _pattern(template: str) -> re.Pattern[str]:
     escaped = re.escape(template)
-    return re.compile(escaped.replace(r"\{\}", "(0|[1-9][0-9]*)").replace(r"\*", ".*"))
+    return re.compile(escaped.replace(r"\{\}", "[0-9]+").replace(r"\*", ".*"))
 
 
 class WeightMap:
     """A table that can be looked up from our names."""
 
     def __init__(self, table: Table) -> None:
-        """Check and compile `table`; a target that two rows share is an error of ours."""
-        rows = [(source, row) for source, row in table.items() if row is not None]
-        targets = Counter(row.target for _, row in rows)
-        twice = [target for target, count in targets.items() if count > 1]
-        assert not twice, f"two rows of a table fill {twice}"
-        self._rows = [(_pattern(row.target), source, row) for source, row in rows]
+        """Index `table`; a target that two rows share is an error of ours."""
+        self._rows: dict[str, tuple[str, Row]] = {}
+        for source, row in table.items():
+            if row is not None:
+                assert row.target not in self._rows, f"two rows of a table fill {row.target}"
+                self._rows[row.target] = source, row
         self._dropped = [_pattern(source) for source, row in table.items() if row is None]
 
     def source_of(self, target: str) -> Step | None:
         """Find where the tensor that we call `target` is in the published format, if it is."""
-        for pattern, source, row in self._rows:
-            match = pattern.fullmatch(target)
-            if match is not None:
-                numbers = match.groups()
-                if not row.is_stacked:
-                    return Step(source.format(*numbers), None, target, row.layout)
-                return Step(source.format(*numbers[1:]), int(numbers[0]), target, row.layout)
-        return None
+        parts = target.split(".")
+        template = ".".join("{}" if part.isdecimal() else part for part in parts)
+        if template not in self._rows:
+            return None
+        source, row = self._rows[template]
+        numbers = [part for part in parts if part.isdecimal()]
+        if not row.is_stacked:
+            return Step(source.format(*numbers), None, target, row.layout)
+        return Step(source.format(*numbers[1:]), int(numbers[0]), target, row.layout)
 
     def is_dropped(self, source: str) -> bool:
         """Whether the table knows `source` as something that no model needs."""
@@ -153,19 +154,20 @@ class WeightMap:
         Raises:
             CheckpointError: tensors are missing, left over, or of another shape; it names them.
         """
+        specs = source.specs
         found = {target: self.source_of(target) for target in targets}
         steps = [step for step in found.values() if step is not None]
         stacks = Counter(step.source for step in steps if step.index is not None)
         used = {step.source for step in steps}
         missing = [target for target, step in found.items() if step is None]
-        missing += [name for name in _unique(s.source for s in steps) if name not in source.specs]
-        extra = [n for n in source.specs if n not in used and not self.is_dropped(n)]
+        missing += [name for name in _unique(s.source for s in steps) if name not in specs]
+        extra = [n for n in specs if n not in used and not self.is_dropped(n)]
         wrong: dict[str, str] = {}
         for step in steps:
             shape = step.layout.published(targets[step.target])
             if step.index is not None:
                 shape = (stacks[step.source], *shape)
-            spec = source.specs.get(step.source)
+            spec = specs.get(step.source)
             if spec is not None:
                 problem = _mismatch(spec, shape)
                 if problem:
@@ -182,8 +184,9 @@ class WeightMap:
             CheckpointError: as `plan`.
         """
         steps = self.plan(source, targets, model)
+        published = source.specs
         specs = {
-            step.target: TensorSpec(targets[step.target], source.specs[step.source].dtype)
+            step.target: TensorSpec(targets[step.target], published[step.source].dtype)
             for step in steps
         }
 
