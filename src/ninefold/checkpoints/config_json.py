@@ -53,18 +53,18 @@ def parse_config(config_type: type[Config], values: Any, where: str) -> Config:
     try:
         return config_type(**parsed)
     except TypeError:
-        missing = [f.name for f in _fields(config_type) if _is_required(f) and f.name not in values]
+        missing = [name for name in _required(config_type) if name not in values]
         raise CheckpointError(f"{where} lacks {', '.join(missing)}.") from None
     except ValueError as error:
         raise CheckpointError(f"{where} is not usable: {error}") from None
 
 
-def _fields(config_type: Any) -> tuple[dataclasses.Field[Any], ...]:
-    return dataclasses.fields(config_type)
-
-
-def _is_required(field: dataclasses.Field[Any]) -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+def _required(config_type: Any) -> list[str]:
+    return [
+        field.name
+        for field in dataclasses.fields(config_type)
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    ]
 
 
 def _parse(hint: Any, value: Any, where: str) -> Any:
@@ -79,7 +79,7 @@ def _parse(hint: Any, value: Any, where: str) -> Any:
     if origin is tuple:
         items = _checked(isinstance(value, list), value, where)
         return tuple(_parse(arguments[0], item, where) for item in items)
-    if origin is Mapping or getattr(origin, "__name__", "") == "Mapping":
+    if origin is Mapping:
         items = _checked(isinstance(value, dict), value, where)
         return {key: _parse(arguments[1], item, f"{where}.{key}") for key, item in items.items()}
     if hint is float:

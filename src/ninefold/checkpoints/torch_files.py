@@ -29,6 +29,16 @@ _INERT_NAMES = (
 )
 
 
+_REFUSALS = (
+    pickle.UnpicklingError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    KeyError,
+    zipfile.BadZipFile,
+)
+
+
 def _load(path: Path) -> Any:
     inert: list[Any] = [(_Inert, name) for name in _INERT_NAMES]
     with torch.serialization.safe_globals(inert), warnings.catch_warnings():
@@ -55,17 +65,10 @@ class TorchFile:
         self.path = path
         try:
             content = _load(path)
-        except pickle.UnpicklingError as error:
-            raise CheckpointError(
-                f"{path} holds more than tensors{_refused(error)} and was not opened, because such "
-                "a file can run code; get the weights from their publisher."
-            ) from None
         except OSError as error:
             raise UserError(f"{path} could not be read: {error.strerror}.") from None
-        except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
-            raise CheckpointError(
-                f"{path} is damaged or not a file that PyTorch wrote; download it again."
-            ) from None
+        except _REFUSALS as error:
+            raise _explained(path, error) from None
         self.label = str(path)
         self._tensors = _tensors_of(path, content)
         self.specs = stream_of(self._tensors).specs
@@ -76,10 +79,16 @@ class TorchFile:
         return tensor if index is None else tensor[index]
 
 
-def _refused(error: Exception) -> str:
-    """What the file asked for, if PyTorch's message names it."""
-    named = re.search(r"GLOBAL ([\w.]+)", str(error))
-    return f" (it asks for {named[1]})" if named else ""
+def _explained(path: Path, error: Exception) -> CheckpointError:
+    asked_for = re.search(r"GLOBAL ([\w.]+)", str(error))  # how PyTorch names what it refused
+    if asked_for:
+        return CheckpointError(
+            f"{path} holds more than tensors (it asks for {asked_for[1]}) and was not opened, "
+            "because such a file can run code; get the weights from their publisher."
+        )
+    return CheckpointError(
+        f"{path} is damaged or not a file that PyTorch wrote; download it again."
+    )
 
 
 def _tensors_of(path: Path, content: Any) -> dict[str, Tensor]:
