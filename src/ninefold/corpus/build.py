@@ -40,7 +40,7 @@ def build_corpus(
     num_workers: int = 2,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> int:
-    """Build the corpus in `folder` and return the number of its pictures; do nothing if it is there.
+    """Build the corpus in `folder`, unless it is there, and return the number of its pictures.
 
     Args:
         folder: where to write; left untouched until everything is rendered.

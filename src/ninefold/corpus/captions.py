@@ -11,11 +11,12 @@ import numpy as np
 
 PHRASES = (
     "{name}", "{name}", "{name}", "{article} {name}", "{article} {name}", "the {name}",
-    "a picture of {article} {name}", "an image of {article} {name}", "a drawing of {article} {name}",
-    "an illustration of {article} {name}", "{name} emoji", "a cute {name}", "one {name}",
-    "{article} {name} on a white background", "{name}, {tag}", "{article} {name} and {tag}",
-    "a photo of {article} {name}", "a painting of {article} {name}", "{tag} {name}",
-    "{name} icon", "draw {article} {name}", "my {name}", "a small {name}", "a sketch of {article} {name}",
+    "a picture of {article} {name}", "an image of {article} {name}",
+    "a drawing of {article} {name}", "an illustration of {article} {name}",
+    "{name} emoji", "a cute {name}", "one {name}", "{article} {name} on a white background",
+    "{name}, {tag}", "{article} {name} and {tag}", "a photo of {article} {name}",
+    "a painting of {article} {name}", "{tag} {name}", "{name} icon", "draw {article} {name}",
+    "my {name}", "a small {name}", "a sketch of {article} {name}",
 )  # fmt: skip
 """Phrasings of a name, with a keyword in some; repeated ones are drawn more often."""
 

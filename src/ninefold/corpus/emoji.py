@@ -22,7 +22,7 @@ GROUPS = {
     6: "activities",
     7: "objects",
 }
-"""Emojibase groups that are drawn; components, symbols and flags are left out: they are not things."""
+"""Emojibase groups that are drawn; components, symbols and flags are no things and left out."""
 
 SKIPPED_SUBGROUPS = {"family", "person-symbol", "person-gesture", "hair-style", "zodiac"}
 """Subgroups that a 64-pixel picture cannot tell apart."""
@@ -30,8 +30,9 @@ SKIPPED_SUBGROUPS = {"family", "person-symbol", "person-gesture", "hair-style", 
 _SKIPPED_LABEL = re.compile(
     r"o’clock|-thirty|\b(button|keycap|input|playing card|mahjong|dominos?)\b|facing right"
     r"|^(man|woman|men|women):|: (man|woman|red hair|curly hair|white hair|bald|blond hair)"
-    r"|^(man|woman|men|women) (with|in|and|hold|gettin|walk|runn|kneel|stand|feed|surf|row|swimm|bik"
-    r"|cart|play|jugg|bounc|lift|mount|wrest|golf|bow|tipp|gestur|pout|frown|shrug|facepalm|rais)"
+    r"|^(man|woman|men|women) (with|in|and|hold|gettin|walk|runn|kneel|stand|feed|surf|row|swimm"
+    r"|bik|cart|play|jugg|bounc|lift|mount|wrest|golf|bow|tipp|gestur|pout|frown|shrug|facepalm"
+    r"|rais)"
 )
 
 

@@ -34,40 +34,79 @@ class Source:
 
 PICTURE_SOURCES = (
     Source(
-        "noto", "@iconify-json/noto", "1.2.9",
-        "3e918d88fc945c0bb3d468dbace6f88caef67f01c9f0e7bcae0915a042e8f1ad", "Apache-2.0", "Noto Emoji, Google", "noto",
+        "noto",
+        "@iconify-json/noto",
+        "1.2.9",
+        "3e918d88fc945c0bb3d468dbace6f88caef67f01c9f0e7bcae0915a042e8f1ad",
+        "Apache-2.0",
+        "Noto Emoji, Google",
+        "noto",
     ),
     Source(
-        "noto-v1", "@iconify-json/noto-v1", "1.2.5",
-        "2bf62c26c2c2884aa99e90aec942cdaee17a5921f05690694f4978ad4b017c37", "Apache-2.0", "Noto Emoji (before 2017), Google", "blob",
+        "noto-v1",
+        "@iconify-json/noto-v1",
+        "1.2.5",
+        "2bf62c26c2c2884aa99e90aec942cdaee17a5921f05690694f4978ad4b017c37",
+        "Apache-2.0",
+        "Noto Emoji (before 2017), Google",
+        "blob",
     ),
     Source(
-        "fluent-emoji", "@iconify-json/fluent-emoji", "1.2.7",
-        "8044210dbf11e016d4de85f15d01a243423bd832457e7e2491df1b751c0e272b", "MIT", "Fluent Emoji, Microsoft", "glossy",
+        "fluent-emoji",
+        "@iconify-json/fluent-emoji",
+        "1.2.7",
+        "8044210dbf11e016d4de85f15d01a243423bd832457e7e2491df1b751c0e272b",
+        "MIT",
+        "Fluent Emoji, Microsoft",
+        "glossy",
     ),
     Source(
-        "fluent-emoji-flat", "@iconify-json/fluent-emoji-flat", "1.2.6",
-        "7d064769dee690815f823bc5bcc511d957198caf9f5edd8dd9c1aa48a6aeb175", "MIT", "Fluent Emoji (flat), Microsoft", "flat",
+        "fluent-emoji-flat",
+        "@iconify-json/fluent-emoji-flat",
+        "1.2.6",
+        "7d064769dee690815f823bc5bcc511d957198caf9f5edd8dd9c1aa48a6aeb175",
+        "MIT",
+        "Fluent Emoji (flat), Microsoft",
+        "flat",
     ),
     Source(
-        "twemoji", "@iconify-json/twemoji", "1.2.5",
-        "19046dff7d8707ce96212ec86468b36ac5f8e60409629dd13f809265c6d0ebb7", "CC-BY-4.0", "Twemoji, Twitter and other contributors", "cartoon",
+        "twemoji",
+        "@iconify-json/twemoji",
+        "1.2.5",
+        "19046dff7d8707ce96212ec86468b36ac5f8e60409629dd13f809265c6d0ebb7",
+        "CC-BY-4.0",
+        "Twemoji, Twitter and other contributors",
+        "cartoon",
     ),
     Source(
-        "emojione", "@iconify-json/emojione", "1.2.3",
-        "26a14f44284407e8bcde91799388dca2bfd91dbcd55a97f425524a1c5b73610e", "CC-BY-4.0", "EmojiOne 2, JoyPixels (then EmojiOne)", "classic",
+        "emojione",
+        "@iconify-json/emojione",
+        "1.2.3",
+        "26a14f44284407e8bcde91799388dca2bfd91dbcd55a97f425524a1c5b73610e",
+        "CC-BY-4.0",
+        "EmojiOne 2, JoyPixels (then EmojiOne)",
+        "classic",
     ),
     Source(
-        "fxemoji", "@iconify-json/fxemoji", "1.2.2",
-        "f3e72b3c59d05e1db03b7e308d55c0d05bd7ba3f625a90da1b79313c12858eef", "Apache-2.0", "Firefox OS Emoji, Mozilla", "simple",
+        "fxemoji",
+        "@iconify-json/fxemoji",
+        "1.2.2",
+        "f3e72b3c59d05e1db03b7e308d55c0d05bd7ba3f625a90da1b79313c12858eef",
+        "Apache-2.0",
+        "Firefox OS Emoji, Mozilla",
+        "simple",
     ),
-)  # fmt: skip
+)
 """Emoji sets whose licences permit redistribution of what is trained on them."""
 
 WORD_SOURCE = Source(
-    "emojibase", "emojibase-data", "17.0.0",
-    "d01d0e2ca4e22cb402679532155342c71e2e871f25c32223c013b8b166ebdf5a", "MIT", "Emojibase, Miles Johnson; names and keywords from Unicode CLDR",
-)  # fmt: skip
+    "emojibase",
+    "emojibase-data",
+    "17.0.0",
+    "d01d0e2ca4e22cb402679532155342c71e2e871f25c32223c013b8b166ebdf5a",
+    "MIT",
+    "Emojibase, Miles Johnson; names and keywords from Unicode CLDR",
+)
 """Names, keywords and groups of every emoji."""
 
 

@@ -9,7 +9,9 @@ Shapes: B prompts, R decoder rows, T text positions, N image positions, H heads,
 C model width, V output vocabulary.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -106,7 +108,7 @@ class DalleBartConfig:
 
 
 class Attention(nn.Module):
-    """Multi-head attention between a norm before it and a norm after it; the residual is outside."""
+    """Multi-head attention between a norm before and a norm after it, without the residual."""
 
     def __init__(self, num_heads: int, config: DalleBartConfig) -> None:
         super().__init__()
@@ -125,14 +127,14 @@ class Attention(nn.Module):
 
     def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T, C) to keys and values, each (B, H, T, D)."""
-        keys, values = self._split(self.k_proj(x)), self._split(self.v_proj(x))
+        keys, values = self._split_heads(self.k_proj(x)), self._split_heads(self.v_proj(x))
         if self.tau is not None:
             keys = keys / (keys.norm(dim=-1, keepdim=True) + 1e-8)
         return keys, values
 
     def queries(self, x: Tensor) -> Tensor:
         """(B, Q, C) to queries (B, H, Q, D), scaled for the product with keys."""
-        queries = self._split(self.q_proj(x))
+        queries: Tensor = self._split_heads(self.q_proj(x))
         if self.tau is not None:
             return queries / (queries.norm(dim=-1, keepdim=True) + 1e-8) / self.tau
         return queries * queries.shape[-1] ** -0.5
@@ -149,7 +151,7 @@ class Attention(nn.Module):
         Returns:
             (B, Q, C).
         """
-        scores = (queries @ keys.transpose(-1, -2)).float()
+        scores = (queries @ keys.transpose(-1, -2)).float()  # (B, H, Q, T)
         weights = scores.masked_fill(~mask, float("-inf")).softmax(dim=-1).to(values.dtype)
         heads = weights @ values  # (B, H, Q, D)
         if self.head_scale is not None:
@@ -157,8 +159,9 @@ class Attention(nn.Module):
         attended: Tensor = self.post_ln(self.out_proj(heads.transpose(1, 2).flatten(2)))
         return attended
 
-    def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+    def _split_heads(self, x: Tensor) -> Tensor:
+        rows, length, _ = x.shape
+        return x.view(rows, length, self.num_heads, -1).transpose(1, 2)
 
 
 class EncoderLayer(nn.Module):
@@ -170,12 +173,12 @@ class EncoderLayer(nn.Module):
         self.ffn = _feed_forward(config, config.encoder_ffn_dim)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """X (B, T, C), mask (B, 1, 1, T) to (B, T, C)."""
+        """States (B, T, C), mask bool (B, 1, 1, T), to states (B, T, C)."""
         h = self.self_attn.pre_ln(x)
-        x = x + self.self_attn.attend(
-            self.self_attn.queries(h), *self.self_attn.keys_values(h), mask
-        )
-        return x + self.ffn(x)
+        keys, values = self.self_attn.keys_values(h)
+        x = x + self.self_attn.attend(self.self_attn.queries(h), keys, values, mask)
+        mixed: Tensor = x + self.ffn(x)
+        return mixed
 
 
 class DecoderLayer(nn.Module):
@@ -197,11 +200,10 @@ class DecoderLayer(nn.Module):
             text_mask: bool (B, 1, 1, T).
         """
         h = self.self_attn.pre_ln(x)
-        attended = self.self_attn.attend(
-            self.self_attn.queries(h), *self.self_attn.keys_values(h), causal
-        )
-        x = x + attended
-        return self.finish(x, *self.cross_attn.keys_values(states), text_mask)
+        keys, values = self.self_attn.keys_values(h)
+        x = x + self.self_attn.attend(self.self_attn.queries(h), keys, values, causal)
+        text = Text(*self.cross_attn.keys_values(states), text_mask)
+        return self._finish(x, text)
 
     def step(self, x: Tensor, past: "Past", text: "Text") -> Tensor:
         """One position of every row: x (R, 1, C) to (R, 1, C)."""
@@ -209,13 +211,14 @@ class DecoderLayer(nn.Module):
         new_keys, new_values = self.self_attn.keys_values(h)
         keys, values = past.cache.append(past.layer, past.positions, new_keys, new_values)
         x = x + self.self_attn.attend(self.self_attn.queries(h), keys, values, past.mask)
-        return self.finish(x, text.keys, text.values, text.mask)
+        return self._finish(x, text)
 
-    def finish(self, x: Tensor, keys: Tensor, values: Tensor, text_mask: Tensor) -> Tensor:
+    def _finish(self, x: Tensor, text: "Text") -> Tensor:
         """Attention to the text and feed-forward, shared by both ways through the layer."""
         queries = self.cross_attn.queries(self.cross_attn.pre_ln(x))
-        x = x + self.cross_attn.attend(queries, keys, values, text_mask)
-        return x + self.ffn(x)
+        x = x + self.cross_attn.attend(queries, text.keys, text.values, text.mask)
+        mixed: Tensor = x + self.ffn(x)
+        return mixed
 
 
 @dataclass(frozen=True)
@@ -276,6 +279,10 @@ class Decoder(nn.Module):
         self.final_ln = _build_final_norm(config.use_final_ln_decoder, config)
         self.scale = config.d_model**0.5 if config.scale_embedding else 1.0
 
+    def typed_layers(self) -> Iterator[DecoderLayer]:
+        """The layers as what they are; `ModuleList` only says that they are modules."""
+        return (cast("DecoderLayer", layer) for layer in self.layers)
+
     def embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
         """Tokens (R, N) at positions (N,) or (R, N) to (R, N, C)."""
         x = self.embed_tokens(tokens) * self.scale
@@ -333,7 +340,7 @@ class DalleBart(nn.Module):
             states: (B, T, C), from `encode`.
             text_mask: bool (B, T).
         """
-        pairs = [layer.cross_attn.keys_values(states) for layer in self.decoder.layers]
+        pairs = [layer.cross_attn.keys_values(states) for layer in self.decoder.typed_layers()]
         return CrossCache([k for k, _ in pairs], [v for _, v in pairs], text_mask)
 
     def build_cache(self, rows: int) -> KVCache:
@@ -368,7 +375,7 @@ class DalleBart(nn.Module):
         length = torch.arange(self.config.image_length, device=positions.device)
         mask = (length <= positions[:, None])[:, None, None]  # (R, 1, 1, N)
         text_mask = cross.mask[prompt_of_row][:, None, None]
-        for index, layer in enumerate(self.decoder.layers):
+        for index, layer in enumerate(self.decoder.typed_layers()):
             text = Text(
                 cross.keys[index][prompt_of_row], cross.values[index][prompt_of_row], text_mask
             )

@@ -5,7 +5,8 @@ Image Synthesis" (2021), as published for f16-16384. Submodules carry the names 
 its checkpoints map one to one. It does not know how a codebook is learned (`training/`) or where
 weights come from (`checkpoints/`).
 
-Shapes: B pictures, C channels, H×W pixels, h×w codes (H = h · downsampling), N = h · w, E embed_dim.
+Shapes: B pictures, C channels, H×W pixels, h×w codes (H = h · downsampling), N = h · w codes,
+E embed_dim.
 Pixels are floats in [0, 1], as DALL·E Mini feeds and reads them.
 """
 
@@ -106,7 +107,8 @@ class ResnetBlock(nn.Module):
         """(B, in_channels, H, W) to (B, out_channels, H, W)."""
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.conv2(F.silu(self.norm2(h)))
-        return (self.nin_shortcut(x) if self.has_shortcut else x) + h
+        restored: Tensor = (self.nin_shortcut(x) if self.has_shortcut else x) + h
+        return restored
 
 
 class AttnBlock(nn.Module):
@@ -316,6 +318,6 @@ class VQGAN(nn.Module):
         """
         if codes.dim() == 2:
             side = math.isqrt(codes.shape[1])
-            codes = codes.unflatten(1, (side, side))
+            codes = codes.view(-1, side, side)
         vectors = self.quantize.embedding(codes)
         return self.decode_features(vectors).clamp(0, 1)

@@ -8,7 +8,8 @@ from ninefold.training.config import TrainConfig
 
 def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
     """Build AdamW (Loshchilov and Hutter 2019) over the trainable parameters of `model`."""
-    decayed, plain = [], []
+    decayed: list[nn.Parameter] = []
+    plain: list[nn.Parameter] = []
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
             if not parameter.requires_grad:

@@ -92,7 +92,7 @@ def _step(state: TrainState, task: Task, config: TrainConfig) -> dict[str, float
     state.model.train()
     with autocast(config):
         loss, metrics = task.loss(state.step, config.batch_size)
-    loss.backward()
+    torch.autograd.backward(loss)
     norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.max_grad_norm)
     state.optimizer.step()
     state.optimizer.zero_grad(set_to_none=True)

@@ -74,14 +74,16 @@ class VQGANTask:
         restored = vqgan.decode_features(straight_through).float()
         error = F.l1_loss(restored, pixels)
         edges = _edge_error(restored, pixels)
+        hue = _hue_error(restored, pixels)
         mse = F.mse_loss(restored.detach().clamp(0, 1), pixels)
         metrics = {
             "l1": float(error.detach()),
+            "hue": float(hue.detach()),
             "commitment": float(commitment.detach()),
             "psnr": float(-10 * mse.log10()),
-            "codes_in_batch": float(len(codes.unique())),
+            "codes_in_batch": float(torch.bincount(codes.flatten()).count_nonzero()),
         }
-        return error + edges + COMMITMENT * commitment, metrics
+        return error + edges + hue + COMMITMENT * commitment, metrics
 
     def after_step(self, step: int) -> None:
         """Move the codebook."""
@@ -104,7 +106,9 @@ class VQGANTask:
         restored = vqgan.decode(vqgan.encode(real))
         rows = torch.cat([torch.cat([real[i : i + 16], restored[i : i + 16]]) for i in (0, 16)])
         side = self.pictures.size
-        sheet = rows.unflatten(0, (4, 16)).permute(0, 3, 1, 4, 2).reshape(4 * side, 16 * side, 3)
+        sheet = (
+            rows.view(4, 16, 3, side, side).permute(0, 3, 1, 4, 2).reshape(4 * side, 16 * side, 3)
+        )
         return Image.fromarray((sheet * 255).to(torch.uint8).numpy())
 
 
@@ -130,3 +134,13 @@ def _edge_error(restored: Tensor, pixels: Tensor) -> Tensor:
     across = F.l1_loss(restored.diff(dim=3), pixels.diff(dim=3))
     down = F.l1_loss(restored.diff(dim=2), pixels.diff(dim=2))
     return across + down
+
+
+def _hue_error(restored: Tensor, pixels: Tensor) -> Tensor:
+    """Absolute error of colour differences; without it the codebook learned only warm and cold."""
+
+    def opponent(x: Tensor) -> Tensor:
+        red, green, blue = x.unbind(1)
+        return torch.stack([red - green, blue - (red + green) / 2], 1)
+
+    return F.l1_loss(opponent(restored), opponent(pixels))

@@ -1,0 +1,29 @@
+"""The text tokenizer of pocket: byte-level byte-pair encoding learned from its captions.
+
+The same kind of tokenizer as the published models have (special ids `<s>` 0, `<pad>` 1, `</s>` 2,
+`<unk>` 3), with a smaller table.
+"""
+
+from collections.abc import Iterable
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+
+
+def train_tokenizer(captions: Iterable[str], vocab_size: int) -> Tokenizer:
+    """Learn a vocabulary of at most `vocab_size` entries from normalized captions.
+
+    The result is the same for the same captions in the same order.
+    """
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=SPECIAL_TOKENS,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(captions, trainer)
+    return tokenizer
