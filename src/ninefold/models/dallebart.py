@@ -129,15 +129,18 @@ class Attention(nn.Module):
         """(B, T, C) to keys and values, each (B, H, T, D)."""
         keys, values = self._split_heads(self.k_proj(x)), self._split_heads(self.v_proj(x))
         if self.tau is not None:
-            keys = keys / (keys.norm(dim=-1, keepdim=True) + 1e-8)
+            keys = keys / (torch.linalg.vector_norm(keys, dim=-1, keepdim=True) + 1e-8)
         return keys, values
 
     def queries(self, x: Tensor) -> Tensor:
         """(B, Q, C) to queries (B, H, Q, D), scaled for the product with keys."""
-        queries: Tensor = self._split_heads(self.q_proj(x))
+        queries = self._split_heads(self.q_proj(x))
         if self.tau is not None:
-            return queries / (queries.norm(dim=-1, keepdim=True) + 1e-8) / self.tau
-        return queries * queries.shape[-1] ** -0.5
+            lengths = torch.linalg.vector_norm(queries, dim=-1, keepdim=True)
+            scaled: Tensor = queries / (lengths + 1e-8) / self.tau
+            return scaled
+        scale: float = queries.shape[-1] ** -0.5
+        return queries * scale
 
     def attend(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
         """Weighted values, projected and normed.

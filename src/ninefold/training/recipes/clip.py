@@ -90,7 +90,7 @@ def pocket_clip(corpus: Path, tokenizer: Path) -> tuple[CLIPTask, TrainConfig]:
     Command: `ninefold train clip`.
     """
     config = TrainConfig(
-        num_steps=1200,
+        num_steps=500,
         batch_size=128,
         learning_rate=1.5e-3,
         warmup_steps=100,

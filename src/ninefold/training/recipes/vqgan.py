@@ -73,8 +73,8 @@ class VQGANTask:
         straight_through = vectors + (quantized - vectors).detach()
         restored = vqgan.decode_features(straight_through).float()
         error = F.l1_loss(restored, pixels)
-        edges = _edge_error(restored, pixels)
-        hue = _hue_error(restored, pixels)
+        edges = edge_error(restored, pixels)
+        hue = hue_error(restored, pixels)
         mse = F.mse_loss(restored.detach().clamp(0, 1), pixels)
         metrics = {
             "l1": float(error.detach()),
@@ -100,16 +100,7 @@ class VQGANTask:
         vqgan.load_state_dict(
             {k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)}
         )
-        shown = np.linspace(0, len(self.pictures) - 1, 32).astype(int)
-        pixels = np.stack([self.pictures.crop(int(i), 0) for i in shown])
-        real = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
-        restored = vqgan.decode(vqgan.encode(real))
-        rows = torch.cat([torch.cat([real[i : i + 16], restored[i : i + 16]]) for i in (0, 16)])
-        side = self.pictures.size
-        sheet = (
-            rows.view(4, 16, 3, side, side).permute(0, 3, 1, 4, 2).reshape(4 * side, 16 * side, 3)
-        )
-        return Image.fromarray((sheet * 255).to(torch.uint8).numpy())
+        return reconstruction_sheet(vqgan, self.pictures)
 
 
 def pocket_vqgan(corpus: Path) -> tuple[VQGANTask, TrainConfig]:
@@ -129,14 +120,14 @@ def pocket_vqgan(corpus: Path) -> tuple[VQGANTask, TrainConfig]:
     return VQGANTask(corpus), config
 
 
-def _edge_error(restored: Tensor, pixels: Tensor) -> Tensor:
+def edge_error(restored: Tensor, pixels: Tensor) -> Tensor:
     """Absolute error of the differences between neighbours, which keeps edges sharp."""
     across = F.l1_loss(restored.diff(dim=3), pixels.diff(dim=3))
     down = F.l1_loss(restored.diff(dim=2), pixels.diff(dim=2))
     return across + down
 
 
-def _hue_error(restored: Tensor, pixels: Tensor) -> Tensor:
+def hue_error(restored: Tensor, pixels: Tensor) -> Tensor:
     """Absolute error of colour differences; without it the codebook learned only warm and cold."""
 
     def opponent(x: Tensor) -> Tensor:
@@ -144,3 +135,16 @@ def _hue_error(restored: Tensor, pixels: Tensor) -> Tensor:
         return torch.stack([red - green, blue - (red + green) / 2], 1)
 
     return F.l1_loss(opponent(restored), opponent(pixels))
+
+
+@torch.no_grad()
+def reconstruction_sheet(vqgan: VQGAN, pictures: PictureSet) -> Image.Image:
+    """Return 32 pictures of the corpus, in two rows, each above its reconstruction."""
+    shown = np.linspace(0, len(pictures) - 1, 32).astype(int)
+    pixels = np.stack([pictures.crop(int(i), 0) for i in shown])
+    real = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+    restored = vqgan.decode(vqgan.encode(real))
+    rows = torch.cat([torch.cat([real[i : i + 16], restored[i : i + 16]]) for i in (0, 16)])
+    side = pictures.size
+    sheet = rows.view(4, 16, 3, side, side).permute(0, 3, 1, 4, 2).reshape(4 * side, 16 * side, 3)
+    return Image.fromarray((sheet * 255).to(torch.uint8).numpy())
