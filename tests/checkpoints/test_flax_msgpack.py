@@ -179,9 +179,12 @@ def test_a_file_that_cannot_be_opened_is_the_users_to_mend(tmp_path: Path) -> No
         FlaxFile(tmp_path / "absent.msgpack")
 
 
-def test_a_file_that_shrinks_while_it_is_read_is_noticed(tmp_path: Path) -> None:
+def test_a_file_that_shrinks_or_goes_while_it_is_read_is_noticed(tmp_path: Path) -> None:
     path = write(tmp_path, {"a": ROW})
     file = FlaxFile(path)
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(CheckpointError, match="cut short while it was being read"):
+        file.read("a")
+    path.unlink()
+    with pytest.raises(CheckpointError, match="cannot be read any more: No such file"):
         file.read("a")

@@ -98,7 +98,7 @@ class FlaxFile:
         """Read one tensor, or entry `index` of its leading axis, into new memory.
 
         Raises:
-            CheckpointError: the file has become shorter since it was opened.
+            CheckpointError: the file has gone or become shorter since it was opened.
         """
         leaf = self._leaves[name]
         shape = leaf.spec.shape if index is None else leaf.spec.shape[1:]
@@ -107,12 +107,17 @@ class FlaxFile:
             return tensor
         target = tensor.reshape(-1).view(torch.uint8).numpy().data
         skipped = (index or 0) * len(target)
-        with self.path.open("rb") as file:
-            for offset, count in _overlaps(leaf.pieces, skipped, len(target)):
-                file.seek(offset)
-                if file.readinto(target[:count]) != count:
-                    raise CheckpointError(f"{self.path} was cut short while it was being read.")
-                target = target[count:]
+        try:
+            with self.path.open("rb") as file:
+                for offset, count in _overlaps(leaf.pieces, skipped, len(target)):
+                    file.seek(offset)
+                    if file.readinto(target[:count]) != count:
+                        raise CheckpointError(f"{self.path} was cut short while it was being read.")
+                    target = target[count:]
+        except OSError as error:
+            raise CheckpointError(
+                f"{self.path} cannot be read any more: {error.strerror}."
+            ) from None
         return tensor
 
     def __iter__(self) -> Iterator[tuple[str, Tensor]]:

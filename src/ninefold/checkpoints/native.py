@@ -9,8 +9,6 @@ import dataclasses
 import hashlib
 import json
 import math
-import secrets
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +17,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ninefold.checkpoints.atomic_folder import new_folder
 from ninefold.checkpoints.config_json import parse_config, read_json
-from ninefold.checkpoints.disk import explain_disk_error, require_space
+from ninefold.checkpoints.disk import require_space
 from ninefold.checkpoints.safetensors_file import SafetensorsFile, write_tensors
 from ninefold.checkpoints.tensor_source import TensorStream, stream_of
 from ninefold.errors import UserError
@@ -185,18 +184,14 @@ def save_model(
         UserError: the place is taken, cannot be written, or is too small.
         CheckpointError: a source is damaged.
     """
-    _check_place(folder, replace)
     streams: dict[Network, TensorStream] = {}
     for network, tensors in networks.items():
         stream = tensors if isinstance(tensors, TensorStream) else stream_of(tensors)
         streams[network] = stream if dtype is None else stream.cast(dtype)
-    part = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.part"
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        sizes = [len(f) if isinstance(f, bytes) else f.stat().st_size for f in files.values()]
-        needed = _SPARE_BYTES + sum(sizes) + sum(stream.num_bytes for stream in streams.values())
-        require_space(folder.parent, needed, f"to write the model {config.name}")
-        part.mkdir()
+    sizes = [len(f) if isinstance(f, bytes) else f.stat().st_size for f in files.values()]
+    needed = _SPARE_BYTES + sum(sizes) + sum(stream.num_bytes for stream in streams.values())
+    with new_folder(folder, CONFIG_FILE, replace=replace) as part:
+        require_space(part, needed, f"to write the model {config.name}")
         for network, stream in streams.items():
             write_tensors(part / weights_file(network), stream)
         for name, content in files.items():
@@ -206,11 +201,6 @@ def save_model(
         config = dataclasses.replace(config, files=records)
         text = json.dumps(dataclasses.asdict(config), indent=2, ensure_ascii=False)
         (part / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
-        _put_in_place(part, folder, replace)
-    except OSError as error:
-        raise explain_disk_error(error, folder.parent) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return config
 
 
@@ -219,28 +209,3 @@ def record_of(path: Path) -> FileRecord:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return FileRecord(digest, path.stat().st_size)
-
-
-def _check_place(folder: Path, replace: bool) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file; name a folder for the model.")
-    if folder.is_dir() and any(folder.iterdir()):
-        if not replace:
-            raise UserError(f"{folder} is not empty; remove it, or name another folder.")
-        if not (folder / CONFIG_FILE).is_file():
-            raise UserError(f"{folder} holds no model but other files; name another folder.")
-
-
-def _put_in_place(part: Path, folder: Path, replace: bool) -> None:
-    old = part.with_suffix(".old")
-    if replace and folder.exists():
-        folder.rename(old)
-    try:
-        part.rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        elif folder.exists():
-            raise UserError(f"{folder} was written by another process in the meantime.") from None
-        raise
-    shutil.rmtree(old, ignore_errors=True)
