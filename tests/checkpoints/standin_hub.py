@@ -39,6 +39,8 @@ class Fault:
     """... so many times."""
     error_code: str = ""
     """X-Error-Code of such an answer."""
+    gate: threading.Event | None = None
+    """Hold the content back until this is set."""
     is_corrupt: bool = False
     """Send other bytes than the hash promises."""
     ignores_ranges: bool = False
@@ -194,6 +196,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._headers(fault, headers)
         if not with_body:
             return
+        if fault.gate:
+            fault.gate.wait(60)
         body = content[start:]
         if fault.is_corrupt:
             body = bytes([body[0] ^ 1]) + body[1:]
