@@ -74,3 +74,11 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded_connect)
     monkeypatch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
     monkeypatch.setattr(socket, "getaddrinfo", guarded_look_up)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a whole tiny model with random weights, CLIP included; not to be changed."""
+    from tests.tiny import tiny_model_folder  # most tests need no model and not its imports
+
+    return tiny_model_folder(tmp_path_factory.mktemp("models"))

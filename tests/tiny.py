@@ -4,9 +4,13 @@ Pictures have 4×4 codes of 4×4 pixels. The weights are larger than those that 
 so that every input matters and no two rows of logits are alike.
 """
 
+from pathlib import Path
+
 import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import nn
 
+from ninefold.checkpoints.native import ModelConfig, Network, save_model
 from ninefold.models.clip import CLIP, CLIPConfig
 from ninefold.models.dallebart import DalleBart, DalleBartConfig
 from ninefold.models.vqgan import VQGAN, VQGANConfig
@@ -21,7 +25,7 @@ DALLEBART = DalleBartConfig(
     decoder_ffn_dim=48,
     encoder_vocab_size=300,
     image_vocab_size=66,
-    max_text_length=12,
+    max_text_length=24,
     image_length=16,
     decoder_start_token_id=64,
 )
@@ -48,7 +52,7 @@ CLIP_CONFIG = CLIPConfig(
     vision_heads=2,
     vision_intermediate_size=32,
     vocab_size=300,
-    max_positions=12,
+    max_positions=24,
     text_width=24,
     text_layers=1,
     text_heads=2,
@@ -94,3 +98,38 @@ def build_clip(config: CLIPConfig = CLIP_CONFIG, seed: int = 0) -> CLIP:
     clip = CLIP(config).eval()
     randomize(clip, seed)
     return clip
+
+
+def tiny_tokenizer_json() -> bytes:
+    """Return a tokenizer.json of bytes, the special tokens and one merge."""
+    specials = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    tokens = [*specials, *sorted(pre_tokenizers.ByteLevel.alphabet()), "\u0120a"]
+    vocab = {token: index for index, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[("\u0120", "a")], unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return str(tokenizer.to_str()).encode()
+
+
+def tiny_model_folder(
+    parent: Path, *, name: str = "tiny", has_clip: bool = True, picture_size: int = 32
+) -> Path:
+    """Write a whole model into `parent / name` and return that folder.
+
+    It draws 16 pixels and gives `picture_size`. Its preset is pocket's.
+    """
+    networks: dict[Network, nn.Module] = {"dallebart": build_dallebart(), "vqgan": build_vqgan()}
+    if has_clip:
+        networks["clip"] = build_clip()
+    config = ModelConfig(
+        name=name,
+        licence="Apache-2.0",
+        preset="pocket",
+        dallebart=DALLEBART,
+        vqgan=VQGAN_CONFIG,
+        clip=CLIP_CONFIG if has_clip else None,
+        picture_size=picture_size,
+    )
+    states = {network: model.state_dict() for network, model in networks.items()}
+    save_model(parent / name, config, states, {"tokenizer.json": tiny_tokenizer_json()})
+    return parent / name

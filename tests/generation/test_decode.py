@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ninefold.errors import NinefoldError
-from ninefold.generation.decode import decode_picture, decode_seamless, fill_codes
+from ninefold.generation.decode import decode_picture, decode_square, fill_codes
 from ninefold.models.vqgan import VQGAN
 from tests.tiny import build_vqgan
 
@@ -63,24 +63,22 @@ def test_a_preview_of_no_codes_or_too_many_is_refused(num_drawn: int) -> None:
         fill_codes(torch.zeros(num_drawn, dtype=torch.int64), 16)
 
 
-def test_seamless_pictures_are_one_grid_decoded_at_once_and_cut_row_by_row(vqgan: VQGAN) -> None:
+def test_seamless_pictures_are_one_grid_laid_row_by_row_and_decoded_at_once(vqgan: VQGAN) -> None:
     codes = some_codes(4)
     grids = codes.view(4, 4, 4)
     square = torch.cat([torch.cat([grids[0], grids[1]], 1), torch.cat([grids[2], grids[3]], 1)])
-    whole = decode_picture(vqgan, square)
-    pictures = decode_seamless(vqgan, codes)
-    assert [picture.shape for picture in pictures] == [(16, 16, 3)] * 4
-    rows = [np.concatenate(pictures[:2], axis=1), np.concatenate(pictures[2:], axis=1)]
-    np.testing.assert_array_equal(np.concatenate(rows), whole)
+    pixels = decode_square(vqgan, codes)
+    assert pixels.shape == (32, 32, 3)
+    np.testing.assert_array_equal(pixels, decode_picture(vqgan, square))
 
 
 def test_a_seamless_picture_depends_on_its_neighbours(vqgan: VQGAN) -> None:
     codes = some_codes(4)
     alone = decode_picture(vqgan, codes[0])
-    assert not np.array_equal(decode_seamless(vqgan, codes)[0], alone)
-    np.testing.assert_array_equal(decode_seamless(vqgan, codes[:1])[0], alone)
+    assert not np.array_equal(decode_square(vqgan, codes)[:16, :16], alone)
+    np.testing.assert_array_equal(decode_square(vqgan, codes[:1]), alone)
 
 
 def test_seamless_pictures_must_fill_a_square(vqgan: VQGAN) -> None:
     with pytest.raises(ValueError, match="8 do not"):
-        decode_seamless(vqgan, some_codes(8))
+        decode_square(vqgan, some_codes(8))

@@ -55,16 +55,16 @@ def fill_codes(codes: Tensor, length: int) -> Tensor:
     return torch.cat([codes, commonest.expand(length - len(codes))])
 
 
-def decode_seamless(vqgan: VQGAN, codes: Tensor) -> list[Pixels]:
-    """Return pictures that run into each other, in the order of `codes` (count, N).
+def decode_square(vqgan: VQGAN, codes: Tensor) -> Pixels:
+    """Return pictures that run into each other, `codes` (count, N), as one large square.
 
-    The code grids are laid side by side into one square, row by row, which is decoded at once and
-    cut into pictures again. Convolutions, normalisation and attention then reach across the
-    borders inside the square; its outer border is not wrapped around, so this is no tile to
-    repeat. The idea is that of min-dalle's `is_seamless`, which lays pictures column by column.
+    The code grids are laid side by side, row by row, and decoded at once. Convolutions,
+    normalisation and attention then reach across the borders inside the square; its outer border is
+    not wrapped around, so it is no tile to repeat. The idea is that of min-dalle's `is_seamless`,
+    which lays the pictures column by column.
 
     Args:
-        vqgan: draws the square; its attention needs memory with the fourth power of its side.
+        vqgan: draws the square; its attention needs memory with the fourth power of the side.
         codes: of a square number of square pictures.
 
     Raises:
@@ -76,5 +76,4 @@ def decode_seamless(vqgan: VQGAN, codes: Tensor) -> list[Pixels]:
     if side**2 != count:
         raise ValueError(f"Seamless pictures fill a square; {count} do not.")
     tiles = codes.view(side, side, grid, grid)
-    square = decode_picture(vqgan, tiles.transpose(1, 2).reshape(side * grid, side * grid))
-    return [picture for row in np.split(square, side) for picture in np.split(row, side, axis=1)]
+    return decode_picture(vqgan, tiles.transpose(1, 2).reshape(side * grid, side * grid))
