@@ -1,20 +1,11 @@
-"""The prompts of a run: from the command line and from a file, cleaned and checked.
-
-A prompt may hold any language, emoji and punctuation. What is taken out is what no person means to
-draw and what could act on a terminal: control characters and broken encoding, always with a notice.
-"""
+"""The prompts of a run: from the command line and from a file, each checked to be drawable."""
 
 import sys
-import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from ninefold.cli.messages import shorten
 from ninefold.errors import UserError
-
-MAX_PROMPT_CHARACTERS = 100_000
-"""Longest prompt that is taken; a model reads far less (DALL·E Mini 64 tokens) and says so."""
+from ninefold.text.prompt import clean_prompt
 
 MAX_FILE_BYTES = 16 * 2**20
 """Largest file of prompts."""
@@ -22,16 +13,10 @@ MAX_FILE_BYTES = 16 * 2**20
 STANDARD_INPUT = "-"
 
 
-@dataclass(frozen=True)
-class Prompt:
-    """A prompt that can be drawn, and what was changed to make it so."""
-
-    text: str
-    notices: tuple[str, ...] = ()
-
-
-def gather_prompts(arguments: Iterable[str], file: str | None) -> list[Prompt]:
+def gather_prompts(arguments: Iterable[str], file: str | None) -> list[str]:
     """Return the prompts given as arguments, then those of `file`, one a line.
+
+    They are returned as they were given: the pipeline cleans them, and says so.
 
     Args:
         arguments: prompts in the order they were typed.
@@ -40,46 +25,21 @@ def gather_prompts(arguments: Iterable[str], file: str | None) -> list[Prompt]:
     Raises:
         UserError: there is no prompt, one is empty or too long, or the file cannot be read.
     """
-    prompts = [clean_prompt(text, "The prompt") for text in arguments]
+    prompts = []
+    for text in arguments:
+        clean_prompt(text)
+        prompts.append(text)
     if file is not None:
         name = "standard input" if file == STANDARD_INPUT else repr(file)
         lines = list(_non_empty_lines(_read_file(file, name)))
         if not lines:
             raise UserError(f"There is no prompt in {name}; write one a line.")
-        prompts += [clean_prompt(text, f"Line {number} of {name}") for number, text in lines]
+        for number, text in lines:
+            clean_prompt(text, f"Line {number} of {name}")
+            prompts.append(text)
     if not prompts:
         raise UserError("There is nothing to draw; give a prompt, such as 'a red apple'.")
     return prompts
-
-
-def clean_prompt(text: str, name: str = "The prompt") -> Prompt:
-    """Return `text` without control characters and broken encoding.
-
-    Args:
-        text: any text.
-        name: what to call it in a message.
-
-    Raises:
-        UserError: nothing is left to draw, or the text is too long.
-    """
-    if len(text) > MAX_PROMPT_CHARACTERS:
-        raise UserError(
-            f"{name} has {len(text):,} characters; give at most {MAX_PROMPT_CHARACTERS:,}."
-        )
-    cleaned = "".join(" " if _is_control(character) else character for character in text)
-    if not cleaned.strip():
-        raise UserError(f"{name} is empty; say what to draw, such as 'a red apple'.")
-    if cleaned == text:
-        return Prompt(text)
-    cleaned = " ".join(cleaned.split())
-    return Prompt(
-        cleaned,
-        (f"Control characters were taken out of the prompt: {shorten(cleaned)!r} is drawn.",),
-    )
-
-
-def _is_control(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
 
 
 def _read_file(file: str, name: str) -> str:

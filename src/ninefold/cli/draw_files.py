@@ -1,0 +1,89 @@
+"""Where a drawing's files go: a new folder of its own, named after the prompt."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from ninefold.errors import UserError
+from ninefold.pictures.naming import claim_folder, picture_stem, write_new
+from ninefold.pictures.png import Recipe, encode_png, write_png
+
+GRID_FILE = "grid.png"
+
+
+@dataclass(frozen=True)
+class SavedDrawing:
+    """The files of one drawing."""
+
+    folder: Path
+    pictures: Sequence[Path]
+    """In the order of the drawing: the best first where pictures are ranked."""
+    grid: Path | None
+
+
+@contextmanager
+def prepared_folder(out: Path) -> Iterator[None]:
+    """Create `out` where it is missing, and try whether files can be written there.
+
+    If the block ends with an error and nothing is in a folder that was created, it is removed.
+
+    Raises:
+        UserError: no files can be written.
+    """
+    is_new = _make_writable(out)
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            with suppress(OSError):  # what was saved keeps it
+                out.rmdir()
+        raise
+
+
+def save_drawing(
+    out: Path, pictures: Sequence[tuple[Image.Image, Recipe]], grid: Image.Image | None
+) -> SavedDrawing:
+    """Write the pictures of one prompt, and their grid, into a new folder below `out`.
+
+    Raises:
+        UserError: a file cannot be written; those before it are whole and stay.
+    """
+    stem = picture_stem(pictures[0][1].prompt)
+    try:
+        folder = claim_folder(out, stem)
+        paths = [
+            write_png(folder / f"{stem}-{number}.png", picture, recipe)
+            for number, (picture, recipe) in enumerate(pictures, start=1)
+        ]
+        grid_path = None if grid is None else write_new(folder / GRID_FILE, encode_png(grid))
+    except OSError as error:
+        raise _cannot_write(out, error) from None
+    return SavedDrawing(folder, paths, grid_path)
+
+
+def _make_writable(out: Path) -> bool:
+    """Return whether the folder `out` had to be made."""
+    try:
+        try:
+            out.mkdir(parents=True)
+            is_new = True
+        except FileExistsError:
+            is_new = False
+        trial = claim_folder(out, ".ninefold-trial")
+        try:
+            write_new(trial / "file", b"").unlink()
+        finally:
+            trial.rmdir()
+    except OSError as error:
+        raise _cannot_write(out, error) from None
+    return is_new
+
+
+def _cannot_write(out: Path, error: OSError) -> UserError:
+    reason = error.strerror or type(error).__name__
+    return UserError(
+        f"Pictures cannot be saved in {str(out)!r} ({reason}); choose another folder with --out."
+    )

@@ -1,0 +1,212 @@
+"""From the options of `ninefold draw` to a request that can be drawn, or a sentence on why not.
+
+All that can be known without a model is checked here, before PyTorch is imported.
+"""
+
+import dataclasses
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ninefold.checkpoints.registry import MODEL_NAME, find_model
+from ninefold.cli.messages import shorten
+from ninefold.cli.prompts import gather_prompts
+from ninefold.errors import UserError
+from ninefold.generation.params import SamplingParams, get_preset
+from ninefold.pictures.png import Recipe, Setting, read_recipe
+from ninefold.text.prompt import clean_prompt
+
+DEFAULT_MODEL = "pocket"
+DEFAULT_DTYPE = "float32"
+DTYPES = ("float32", "bfloat16", "float16")
+"""Names of the number formats; `ninefold.devices` knows what they are."""
+
+DTYPE_SETTING = "dtype"
+"""The one setting of a recipe that is no sampling parameter."""
+
+_SEED_BITS = 32  # of a seed that nobody chose: short enough to type
+
+
+@dataclass(frozen=True)
+class DrawOptions:
+    """The options as they were typed; None where one was not given."""
+
+    prompts: Sequence[str] = ()
+    file: str | None = None
+    model: str | None = None
+    like: str | None = None
+    seed: int | None = None
+    count: int | None = None
+    preset: str | None = None
+    condition_scale: float | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    negative: str | None = None
+    seamless: bool | None = None
+    candidates: int | None = None
+    out: str = "pictures"
+    grid: bool | None = None
+    json: bool = False
+    quiet: bool = False
+    device: str = "auto"
+    dtype: str | None = None
+
+
+@dataclass(frozen=True)
+class Original:
+    """The picture that is to be drawn again."""
+
+    path: Path
+    data: bytes
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class DrawRequest:
+    """What is to be drawn, and where it goes."""
+
+    prompts: Sequence[str]
+    model_folder: Path
+    settings: Mapping[str, Setting]
+    """Sampling parameters that take the place of the preset's, the seed among them."""
+    preset: str | None
+    """None for the model's own."""
+    dtype: str
+    device: str
+    out: Path
+    has_grid: bool | None
+    """None for a grid where there are several pictures."""
+    is_json: bool
+    is_quiet: bool
+    original: Original | None = None
+
+    def params(self, model_preset: str) -> SamplingParams:
+        """Return the settings to draw with, by a model whose own preset is `model_preset`.
+
+        Raises:
+            UserError: a setting is out of its range, or two do not go together.
+        """
+        if self.original is not None:
+            return SamplingParams.from_dict(self.settings)
+        start = get_preset(self.preset or model_preset).params
+        return SamplingParams.from_dict({**start.to_dict(), **self.settings})
+
+
+def read_options(options: DrawOptions) -> DrawRequest:
+    """Return the request that `options` make.
+
+    Raises:
+        UserError: what was asked for cannot be drawn; the message says how to ask.
+    """
+    return _read_original(options) if options.like is not None else _read_prompts(options)
+
+
+def _read_prompts(options: DrawOptions) -> DrawRequest:
+    prompts = gather_prompts(options.prompts, options.file)
+    settings = _given_settings(options)
+    if options.negative:
+        clean_prompt(options.negative, "The negative prompt")
+        settings["negative_prompt"] = options.negative
+    settings.setdefault("seed", secrets.randbits(_SEED_BITS))
+    start = get_preset(options.preset).params if options.preset else SamplingParams()
+    SamplingParams.from_dict({**start.to_dict(), **settings})  # refuse what no model can draw
+    return DrawRequest(
+        prompts=prompts,
+        model_folder=find_model(options.model or DEFAULT_MODEL),
+        settings=settings,
+        preset=options.preset,
+        dtype=_read_dtype(options.dtype or DEFAULT_DTYPE),
+        device=options.device,
+        out=_read_folder_name(options.out),
+        has_grid=options.grid,
+        is_json=options.json,
+        is_quiet=options.quiet,
+    )
+
+
+def _read_original(options: DrawOptions) -> DrawRequest:
+    assert options.like is not None
+    _refuse_beside_like(options)
+    path = Path(options.like)
+    recipe = read_recipe(path)
+    settings = dict(recipe.settings)
+    settings["seed"] = recipe.seed
+    try:
+        dtype = _read_dtype(settings.pop(DTYPE_SETTING, DEFAULT_DTYPE))
+        if recipe.index not in SamplingParams.from_dict(settings).image_indices:
+            raise UserError(f"they do not draw picture {recipe.index}.")
+        clean_prompt(recipe.prompt, "Its prompt")
+    except UserError as error:
+        raise UserError(
+            f"The settings that {options.like!r} carries cannot be drawn with: {error}"
+        ) from None
+    return DrawRequest(
+        prompts=[recipe.prompt],
+        model_folder=_find_model_of(recipe, options),
+        settings=settings,
+        preset=None,
+        dtype=dtype,
+        device=options.device,
+        out=_read_folder_name(options.out),
+        has_grid=False,
+        is_json=options.json,
+        is_quiet=options.quiet,
+        original=Original(path, path.read_bytes(), recipe),
+    )
+
+
+def _given_settings(options: DrawOptions) -> dict[str, Setting]:
+    given: dict[str, Setting] = {
+        "seed": options.seed,
+        "count": options.count,
+        "condition_scale": options.condition_scale,
+        "temperature": options.temperature,
+        "top_k": options.top_k,
+        "top_p": options.top_p,
+        "seamless": options.seamless,
+        "candidates": options.candidates,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _refuse_beside_like(options: DrawOptions) -> None:
+    """Refuse options that --like takes from the picture."""
+    if options.prompts:
+        raise UserError("--like takes the prompt from the picture; leave out either of them.")
+    allowed = ("prompts", "model", "like", "out", "json", "quiet", "device")
+    for entry in dataclasses.fields(options):
+        if entry.name not in allowed and getattr(options, entry.name) is not None:
+            flag = f"--{entry.name.replace('_', '-')}"
+            raise UserError(f"--like takes everything from the picture; leave out {flag}.")
+
+
+def _find_model_of(recipe: Recipe, options: DrawOptions) -> Path:
+    """Return the folder of the model that drew a picture: a name alone, no path from a stranger."""
+    if options.model is not None:
+        return find_model(options.model)
+    label = shorten(recipe.model)
+    if MODEL_NAME.fullmatch(recipe.model) is None:
+        raise UserError(
+            f"The picture was drawn by a model called {label!r}; give its folder with --model."
+        )
+    try:
+        return find_model(recipe.model)
+    except UserError as error:
+        raise UserError(
+            f"The picture was drawn by the model {label!r}; give its folder with --model, for here "
+            f"is none of that name: {error}"
+        ) from None
+
+
+def _read_dtype(name: Setting) -> str:
+    if name not in DTYPES:
+        raise UserError(f"{name!r} is not a number format; use {', '.join(DTYPES)}.")
+    return str(name)
+
+
+def _read_folder_name(name: str) -> Path:
+    if not name or "\0" in name:
+        raise UserError("--out needs the name of a folder.")
+    return Path(name).expanduser()

@@ -1,0 +1,179 @@
+"""A run of `ninefold draw`: the model is loaded once, each prompt is drawn, saved, shown and told.
+
+What is drawn of a prompt is saved before the next is begun, so that whatever happens later, an
+interruption or a full disk, leaves the pictures before it whole.
+"""
+
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from PIL import Image
+
+from ninefold.cli.draw_files import prepared_folder, save_drawing
+from ninefold.cli.draw_report import DrawnPrompt, Report
+from ninefold.cli.draw_request import DrawRequest, Original
+from ninefold.cli.messages import shorten, tell
+from ninefold.cli.progress import progress_bar
+from ninefold.cli.terminal_pictures import detect_protocol, show_picture
+from ninefold.drawing import Drawing, Picture, Progress
+from ninefold.errors import NinefoldError, UserError
+from ninefold.generation.params import SamplingParams
+from ninefold.pictures.grid import grid
+from ninefold.pipeline import TextToImage
+
+
+def run(request: DrawRequest) -> None:
+    """Draw all prompts of a request.
+
+    Raises:
+        UserError: the folder cannot be written, or the model cannot draw this.
+        CheckpointError: the model's files are damaged.
+        NinefoldError: there is not enough memory.
+    """
+    with prepared_folder(request.out), _memory_explained(request):
+        with progress_bar("Loading the model", is_hidden=request.is_quiet):
+            artist = TextToImage.load(request.model_folder, request.device, request.dtype)
+        params = request.params(artist.config.preset)
+        if request.original is not None:
+            _require_same_model(request.original, artist)
+        _draw_all(request, artist, params)
+
+
+def _draw_all(request: DrawRequest, artist: TextToImage, params: SamplingParams) -> None:
+    report = Report(request.is_json)
+    is_complete = False
+    if not request.is_quiet:
+        tell(f"Drawing with {artist.config.name}, seed {params.seed}.")
+    try:
+        for number, prompt in enumerate(request.prompts, start=1):
+            drawn = _draw(request, artist, params, prompt, number)
+            report.add(drawn)
+        is_complete = True
+    except KeyboardInterrupt:
+        tell(_describe_interruption(report))
+        raise
+    finally:
+        report.finish(is_complete=is_complete)
+
+
+def _draw(
+    request: DrawRequest, artist: TextToImage, params: SamplingParams, prompt: str, number: int
+) -> DrawnPrompt:
+    many = len(request.prompts)
+    label = prompt if many == 1 else f"{number}/{many} {prompt}"
+    start = time.monotonic()
+    with progress_bar(label, is_hidden=request.is_quiet) as advance_to:
+
+        def on_progress(progress: Progress) -> None:
+            advance_to(progress.step, progress.total)
+
+        drawing = artist.draw(prompt, params, on_progress=on_progress)
+    pictures = _pick(drawing, request.original)
+    recipes = [drawing.recipe(picture) for picture in pictures]
+    page = _compose(drawing, pictures)
+    has_grid = len(pictures) > 1 if request.has_grid is None else request.has_grid
+    images = [picture.image for picture in pictures]
+    files = save_drawing(
+        request.out, list(zip(images, recipes, strict=True)), page if has_grid else None
+    )
+    notices = list(drawing.notices)
+    if request.original is not None:
+        notices.append(_compare(request.original, files.pictures[0].read_bytes()))
+    drawn = DrawnPrompt(
+        files=files,
+        recipes=recipes,
+        scores=[picture.score for picture in pictures],
+        settings=drawing.params.to_dict() | {"dtype": drawing.dtype},
+        notices=notices,
+        seconds=time.monotonic() - start,
+    )
+    if not request.is_quiet:
+        _show(request, drawn, page if len(pictures) > 1 else images[0])
+    return drawn
+
+
+def _show(request: DrawRequest, drawn: DrawnPrompt, picture: Image.Image) -> None:
+    """Say what was drawn, and show it where the terminal can and nothing else is meant for it."""
+    for notice in drawn.notices:
+        tell(f"Note: {notice}")
+    count, seconds = len(drawn.recipes), f"{drawn.seconds:.1f}"
+    pictures = "1 picture" if count == 1 else f"{count} pictures"
+    label = shorten(drawn.recipes[0].prompt)
+    tell(f"{label}: {pictures} in {seconds} s, in {drawn.files.folder}")
+    protocol = None if request.is_json else detect_protocol(os.environ, sys.stdout)
+    if protocol is not None:
+        show_picture(picture, protocol, sys.stdout)
+
+
+def _pick(drawing: Drawing, original: Original | None) -> Sequence[Picture]:
+    """All pictures, or of a seamless square the one that is drawn again."""
+    if original is None:
+        return drawing.pictures
+    index = original.recipe.index
+    return [picture for picture in drawing.pictures if picture.image_index == index]
+
+
+def _compose(drawing: Drawing, pictures: Sequence[Picture]) -> Image.Image:
+    """Lay out the pictures in a square with the prompt below; seamless ones without gaps."""
+    images = [picture.image for picture in pictures]
+    columns = math.ceil(math.sqrt(len(images)))
+    if drawing.params.seamless and len(images) == columns**2:
+        images, columns = [_join(images, columns)], 1
+    return grid(images, drawing.prompt, columns)
+
+
+def _join(images: Sequence[Image.Image], columns: int) -> Image.Image:
+    width, height = images[0].size
+    square = Image.new("RGB", (width * columns, height * columns))
+    for place, image in enumerate(images):
+        row, column = divmod(place, columns)
+        square.paste(image, (width * column, height * row))
+    return square
+
+
+def _require_same_model(original: Original, artist: TextToImage) -> None:
+    recipe = original.recipe
+    found = artist.config.sha256
+    if found != recipe.model_sha256:
+        raise UserError(
+            f"The model {artist.config.name!r} here ({found[:12]}) is not the one that drew "
+            f"{str(original.path)!r} ({shorten(recipe.model)!r}, "
+            f"{shorten(recipe.model_sha256, 12)}); give the folder of that one with --model."
+        )
+
+
+def _compare(original: Original, data: bytes) -> str:
+    if original.data == data:
+        return "This is the same picture, byte for byte."
+    return (
+        f"The file differs from {str(original.path)!r}: that was written by "
+        f"{shorten(original.recipe.software)!r}, or with another PyTorch, device or Pillow."
+    )
+
+
+def _describe_interruption(report: Report) -> str:
+    if not report.drawn:
+        return "Stopped; nothing was drawn yet."
+    folders = ", ".join(str(prompt.files.folder) for prompt in report.drawn[-3:])
+    return f"Stopped; what was drawn before is kept, the last of it in {folders}."
+
+
+@contextmanager
+def _memory_explained(request: DrawRequest) -> Iterator[None]:
+    """Turn PyTorch's errors about memory, which have no type of their own on a CPU, into ours."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        text = str(error)
+        is_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+        if not is_memory and "can't allocate memory" not in text:
+            raise
+        formats = "" if request.dtype != "float32" else ", --dtype bfloat16"
+        raise NinefoldError(
+            "There is not enough memory to draw this; use a smaller model, fewer --candidates"
+            f"{formats}, or another --device."
+        ) from error
