@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import ninefold
-from ninefold.cli import draw, models, pull, verify
+from ninefold.cli import corpus, draw, models, pull, train, verify
 from ninefold.cli.messages import printable, tell
 from ninefold.errors import NinefoldError, UserError
 
@@ -32,6 +32,8 @@ app.command("draw")(draw.draw)
 app.command("pull")(pull.pull)
 app.command("models")(models.models)
 app.command("verify")(verify.verify)
+app.command("train")(train.train)
+app.add_typer(corpus.app, name="corpus")
 
 
 @app.callback(invoke_without_command=True)

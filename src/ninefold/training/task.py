@@ -9,8 +9,10 @@ from torch import Tensor, nn
 class Task(Protocol):
     """One kind of training. Implementations are in `training.recipes`."""
 
-    model: nn.Module
-    """What is optimized; its `state_dict` holds all that must survive a resume."""
+    @property
+    def model(self) -> nn.Module:
+        """What is optimized; its `state_dict` holds all that must survive a resume."""
+        ...
 
     def loss(self, step: int, batch_size: int) -> tuple[Tensor, dict[str, float]]:
         """Return the scalar loss of step `step` and what to log beside it.

@@ -120,7 +120,7 @@ def pocket_dallebart(
     Command: `ninefold train dallebart`.
     """
     config = TrainConfig(
-        num_steps=4000,
+        num_steps=2800,
         batch_size=32,
         learning_rate=1.5e-3,
         warmup_steps=150,

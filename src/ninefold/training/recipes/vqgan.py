@@ -26,6 +26,9 @@ POCKET_VQGAN = VQGANConfig(
 )
 COMMITMENT = 0.25
 """Weight of the pull of encoder outputs towards their codes (van den Oord et al. 2017)."""
+HUE = 3.0
+"""Weight of colour differences. Without it the codes told warm from cold; at 1 they learned red but
+no green or purple."""
 QUANTIZE_FROM = 200
 """First step that quantizes. A codebook that starts among the outputs of a random encoder, which
 are all alike, collapses to a few codes."""
@@ -83,7 +86,7 @@ class VQGANTask:
             "psnr": float(-10 * mse.log10()),
             "codes_in_batch": float(torch.bincount(codes.flatten()).count_nonzero()),
         }
-        return error + edges + hue + COMMITMENT * commitment, metrics
+        return error + edges + HUE * hue + COMMITMENT * commitment, metrics
 
     def after_step(self, step: int) -> None:
         """Move the codebook."""
