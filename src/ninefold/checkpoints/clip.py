@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ninefold.checkpoints.config_json import parse_config, read_json
+from ninefold.checkpoints.empty_model import shapes_of
 from ninefold.checkpoints.safetensors_file import SafetensorsFile
 from ninefold.checkpoints.tensor_source import TensorSource, TensorStream
 from ninefold.checkpoints.torch_files import TorchFile
@@ -91,9 +90,7 @@ def load_clip_folder(folder: Path) -> tuple[CLIPConfig, TensorStream]:
         UnsupportedOptionError: config.json names an option that our CLIP does not have.
     """
     config = read_clip_config(folder)
-    with torch.device("meta"):
-        model = CLIP(config)
-    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    shapes = shapes_of(CLIP, config)
     stream = WeightMap(TABLE).convert(_open_weights(folder), shapes, "the CLIP of config.json")
     return config, stream
 

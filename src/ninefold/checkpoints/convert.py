@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from torch import nn
 
 from ninefold.checkpoints import dallebart, vqgan
 from ninefold.checkpoints.clip import load_clip_folder
 from ninefold.checkpoints.config_json import read_json
+from ninefold.checkpoints.empty_model import shapes_of
 from ninefold.checkpoints.flax_msgpack import FlaxFile
 from ninefold.checkpoints.native import CONFIG_FILE, FORMAT, ModelConfig, Network, save_model
 from ninefold.checkpoints.source_config import (
@@ -42,7 +42,6 @@ TOKENIZER_FILE, CLIP_TOKENIZER_FILE = "tokenizer.json", "clip_tokenizer.json"
 WORDS_FILE = "enwiki-words-frequency.txt"
 
 _Part = TypeVar("_Part")
-_Config = TypeVar("_Config")
 
 
 class SourceFormat(Enum):
@@ -131,7 +130,7 @@ def convert_flax_dallebart(folder: Path) -> PublishedDalleBart:
     source = FlaxFile(folder / FLAX_FILE)
     is_scanned = any("Layers/" in name for name in source.specs)
     names = dallebart.flax_map(is_scanned=is_scanned, use_glu=config.use_glu)
-    stream = names.convert(source, _shapes(DalleBart, config), "the DalleBart of config.json")
+    stream = names.convert(source, shapes_of(DalleBart, config), "the DalleBart of config.json")
     return PublishedDalleBart(config, normalizes_text(values), stream)
 
 
@@ -149,7 +148,7 @@ def convert_min_dalle(folder: Path) -> PublishedDalleBart:
     else:
         config = infer_dallebart_config(source.specs, folder)
     names = dallebart.min_dalle_map()
-    stream = names.convert(source, _shapes(DalleBart, config), "this DalleBart")
+    stream = names.convert(source, shapes_of(DalleBart, config), "this DalleBart")
     return PublishedDalleBart(config, normalizes_text(values) if values else True, stream)
 
 
@@ -247,7 +246,7 @@ def _convert_flax_vqgan(folder: Path) -> tuple[VQGANConfig, TensorStream]:
     config = vqgan_config_from_published(read_json(path), str(path))
     source = FlaxFile(folder / FLAX_FILE)
     model = "the VQGAN of config.json"
-    return config, vqgan.FLAX.convert(source, _shapes(VQGAN, config), model)
+    return config, vqgan.FLAX.convert(source, shapes_of(VQGAN, config), model)
 
 
 def _convert_taming(folder: Path) -> tuple[VQGANConfig, TensorStream]:
@@ -256,19 +255,13 @@ def _convert_taming(folder: Path) -> tuple[VQGANConfig, TensorStream]:
         raise UserError(f"{folder} holds {len(paths)} .ckpt files; leave the one that is meant.")
     source = TorchFile(paths[0])
     config = infer_vqgan_config(source.specs, paths[0])
-    return config, vqgan.TAMING.convert(source, _shapes(VQGAN, config), "a VQGAN")
+    return config, vqgan.TAMING.convert(source, shapes_of(VQGAN, config), "a VQGAN")
 
 
 def _convert_detoker(folder: Path) -> tuple[VQGANConfig, TensorStream]:
     source = TorchFile(folder / DETOKER_FILE)
     config = infer_vqgan_config(source.specs, source.path)
-    return config, vqgan.DETOKER.convert(source, _shapes(VQGAN, config), "a VQGAN's decoder")
-
-
-def _shapes(build: Callable[[_Config], nn.Module], config: _Config) -> dict[str, tuple[int, ...]]:
-    with torch.device("meta"):
-        model = build(config)
-    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    return config, vqgan.DETOKER.convert(source, shapes_of(VQGAN, config), "a VQGAN's decoder")
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

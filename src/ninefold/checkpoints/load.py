@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from ninefold.checkpoints.empty_model import build_empty
 from ninefold.checkpoints.native import ModelConfig, Network, read_config, weights_file
 from ninefold.checkpoints.safetensors_file import SafetensorsFile
 from ninefold.checkpoints.weight_map import check_names
@@ -36,8 +37,7 @@ def load_dallebart(
         CheckpointError: a file is damaged, or is not of the network that config.json describes.
     """
     config = read_config(folder)
-    with torch.device("meta"):
-        model = DalleBart(config.dallebart)
+    model = build_empty(DalleBart, config.dallebart)
     return _fill(model, _open(folder, config, "dallebart"), device, dtype)
 
 
@@ -46,8 +46,7 @@ def load_vqgan(
 ) -> VQGAN:
     """Load the VQGAN of a model; arguments and errors as `load_dallebart`."""
     config = read_config(folder)
-    with torch.device("meta"):
-        model = VQGAN(config.vqgan)
+    model = build_empty(VQGAN, config.vqgan)
     return _fill(model, _open(folder, config, "vqgan"), device, dtype)
 
 
@@ -58,8 +57,7 @@ def load_clip(
     config = read_config(folder)
     if config.clip is None:
         return None
-    with torch.device("meta"):
-        model = CLIP(config.clip)
+    model = build_empty(CLIP, config.clip)
     return _fill(model, _open(folder, config, "clip"), device, dtype)
 
 
