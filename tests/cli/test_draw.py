@@ -67,12 +67,13 @@ def test_several_prompts_and_a_file_get_a_folder_each(ninefold: RunInside, workp
 
 
 def test_json_is_one_document_and_nothing_else(ninefold: RunInside) -> None:
-    call = ("draw", "a cat", "a dog", "--model", "tiny", "--seed", "3", "--count", "4", "--json")
+    call = ("draw", "a cat", "قطة", "--model", "tiny", "--seed", "3", "--count", "4", "--json")
     result = ninefold(*call)
     document = json.loads(result.out)
+    assert result.out.isascii()
     assert document["complete"] is True
     assert document["model"]["name"] == "tiny"
-    assert [drawing["prompt"] for drawing in document["drawings"]] == ["a cat", "a dog"]
+    assert [drawing["prompt"] for drawing in document["drawings"]] == ["a cat", "قطة"]
     for drawing in document["drawings"]:
         assert drawing["seed"] == drawing["settings"]["seed"] == 3
         assert Path(drawing["grid"]).is_file()

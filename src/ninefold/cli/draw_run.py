@@ -50,8 +50,10 @@ def _draw_all(request: DrawRequest, artist: TextToImage, params: SamplingParams)
         tell(f"Drawing with {artist.config.name}, seed {params.seed}.")
     try:
         for number, prompt in enumerate(request.prompts, start=1):
-            drawn = _draw(request, artist, params, prompt, number)
+            drawn, picture = _draw(request, artist, params, prompt, number)
             report.add(drawn)
+            if not request.is_quiet:
+                _show(request, drawn, picture)
         is_complete = True
     except KeyboardInterrupt:
         tell(_describe_interruption(report))
@@ -62,7 +64,8 @@ def _draw_all(request: DrawRequest, artist: TextToImage, params: SamplingParams)
 
 def _draw(
     request: DrawRequest, artist: TextToImage, params: SamplingParams, prompt: str, number: int
-) -> DrawnPrompt:
+) -> tuple[DrawnPrompt, Image.Image]:
+    """Draw and save one prompt, and return with it the picture that shows all of it."""
     many = len(request.prompts)
     label = prompt if many == 1 else f"{number}/{many} {prompt}"
     start = time.monotonic()
@@ -91,9 +94,7 @@ def _draw(
         notices=notices,
         seconds=time.monotonic() - start,
     )
-    if not request.is_quiet:
-        _show(request, drawn, page if len(pictures) > 1 else images[0])
-    return drawn
+    return drawn, page if len(pictures) > 1 else images[0]
 
 
 def _show(request: DrawRequest, drawn: DrawnPrompt, picture: Image.Image) -> None:
