@@ -64,6 +64,7 @@ class StandinHub:
     def __init__(self, repositories: Mapping[str, Mapping[str, bytes]]) -> None:
         self.repositories = repositories
         self.faults: dict[str, Fault] = {}
+        self.moved: dict[str, str] = {}
         self.requests: list[Request] = []
         self.counts: Counter[str] = Counter()
         self.endpoint = ""
@@ -141,6 +142,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.status and fault.refusals > 0:
             fault.refusals -= 1
             return self._refuse(fault.status, fault.error_code)
+        if repository in hub.moved:
+            return self._move(hub.moved[repository], revision, name)
         if repository not in hub.repositories:
             return self._refuse(401, "RepoNotFound")
         if revision not in (COMMIT, "main"):
@@ -156,6 +159,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if code:
             self.send_header("X-Error-Code", code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _move(self, repository: str, revision: str, name: str) -> None:
+        self.send_response(307)
+        self.send_header("Location", f"/{repository}/resolve/{revision}/{name}")
         self.send_header("Content-Length", "0")
         self.end_headers()
 

@@ -1,6 +1,8 @@
 """Downloading: what arrives is what was published, whatever happens on the way."""
 
+import errno
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ninefold.checkpoints.disk import format_bytes, require_space
+from ninefold.checkpoints.disk import explain_disk_error, format_bytes, require_space
 from ninefold.checkpoints.hub import fetch_file, fetch_source, missing_bytes
 from ninefold.checkpoints.hub_client import Hub
 from ninefold.checkpoints.published import PublishedFile, Source
@@ -164,6 +166,19 @@ def test_a_file_without_a_hash_is_refused(standin: StandinHub, tmp_path: Path) -
     assert "gives no hash" in _fails(standin, tmp_path)
 
 
+def test_a_repository_that_was_renamed_is_followed(standin: StandinHub, tmp_path: Path) -> None:
+    standin.moved["family/old"] = "family/model"
+    source = Source("family/old", COMMIT, "", (FILE,))
+    fetch_source(source, tmp_path, _hub(standin, "hf_x"), _silent)
+    assert (tmp_path / "weights.bin").read_bytes() == WEIGHTS
+
+
+def test_a_hub_that_redirects_in_circles_is_given_up(standin: StandinHub, tmp_path: Path) -> None:
+    standin.moved |= {"family/a": "family/b", "family/b": "family/a"}
+    with pytest.raises(DownloadError, match="as a Hugging Face hub does"):
+        fetch_source(Source("family/a", COMMIT, "", (FILE,)), tmp_path, _hub(standin), _silent)
+
+
 def test_a_branch_may_be_named_instead_of_a_commit(standin: StandinHub, tmp_path: Path) -> None:
     source = Source("family/model", "main", "", (FILE,))
     fetch_source(source, tmp_path, _hub(standin), _silent)
@@ -312,6 +327,11 @@ def test_room_is_asked_for_in_advance(tmp_path: Path) -> None:
     require_space(tmp_path / "not" / "yet", 1, "for a byte")
     with pytest.raises(UserError, match=r"no room for mega: it takes 10.4 GB and .* has 1.5 kB"):
         require_space(tmp_path, 10_400_000_000, "for mega", measure=lambda _: 1_500)
+
+
+def test_a_full_disk_is_told_from_one_that_cannot_be_written_to(tmp_path: Path) -> None:
+    for number, words in ((errno.ENOSPC, "is full; make room"), (errno.EACCES, "can be written")):
+        assert words in str(explain_disk_error(OSError(number, os.strerror(number)), tmp_path))
 
 
 def test_sizes_are_written_as_people_read_them() -> None:

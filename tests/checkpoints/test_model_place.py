@@ -1,9 +1,11 @@
 """A place is filled whole or not at all, and what was there before is not lost."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from ninefold.checkpoints.model_place import ModelPlace
 from ninefold.errors import CheckpointError, UserError
@@ -82,6 +84,41 @@ def test_a_first_model_that_cannot_be_put_in_place_is_one_sentence(place: ModelP
     with pytest.raises(UserError, match="Nothing can be written under"):
         place.fill(lambda _: None)
     assert not place.folder.exists()
+
+
+def test_a_process_that_had_to_wait_takes_what_the_other_made(
+    place: ModelPlace, tmp_path: Path
+) -> None:
+    locks = tmp_path / "home" / "locks"
+    locks.mkdir(parents=True)
+    other = FileLock(locks / "tiny.v1.lock")
+    other.acquire()
+
+    def finish() -> None:
+        place.folder.parent.mkdir(exist_ok=True)
+        _make(place.folder, "theirs")
+        other.release()
+
+    assert not place.fill(_make, force=True, on_wait=finish)
+    assert _mark(place) == "theirs"
+
+
+def test_waiting_for_a_process_that_fails_is_not_in_vain(place: ModelPlace, tmp_path: Path) -> None:
+    locks = tmp_path / "home" / "locks"
+    locks.mkdir(parents=True)
+    held, wanted = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with FileLock(locks / "tiny.v1.lock"):
+            held.set()
+            wanted.wait(10)
+
+    other = threading.Thread(target=hold)
+    other.start()
+    held.wait(10)
+    assert place.fill(_make, on_wait=wanted.set)
+    other.join()
+    assert _mark(place) == "new"
 
 
 def test_what_a_killed_process_left_is_removed(place: ModelPlace, tmp_path: Path) -> None:

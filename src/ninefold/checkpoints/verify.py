@@ -155,8 +155,7 @@ def _vqgan_parameters(config: ModelConfig, spec: ModelSpec | None) -> int | None
 
 def _check_clip(folder: Path) -> tuple[None, str]:
     clip = load_clip(folder, _DEVICE, _DTYPE)
-    if clip is None:
-        raise CheckpointError("config.json describes a CLIP that is not there.")
+    assert clip is not None, "this is called where config.json describes a CLIP"
     return None, _count(clip, None)[1]
 
 
