@@ -53,7 +53,7 @@ def test_without_arguments_the_help_is_shown(ninefold: RunInside) -> None:
 
 
 def test_an_unknown_command_is_the_users_mistake(ninefold: RunInside) -> None:
-    result = ninefold("darw", "a cat")
+    result = ninefold("drawww", "a cat")
     assert (result.code, result.out) == (2, "")
     assert result.err.count("\n") == 1
     assert "Did you mean" in result.err

@@ -36,7 +36,7 @@ def test_a_file_that_cannot_be_used_is_explained(tmp_path: Path) -> None:
         gather_prompts([], str(tmp_path))
     with pytest.raises(UserError, match="not the name of a file"):
         gather_prompts([], "a\0b")
-    path.write_bytes(b"caf\xe9\n")
+    path.write_bytes(b"na\xefve\n")
     with pytest.raises(UserError, match="not text in UTF-8"):
         gather_prompts([], str(path))
     path.write_bytes(b"\n\n")

@@ -15,7 +15,7 @@ _MACHINE = "Machine"
 def draw(  # noqa: PLR0913 - one argument for each option
     prompts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PROMPT...", help="What to draw; quote each prompt."),
+        typer.Argument(metavar="PROMPT", help="What to draw; quote each prompt."),
     ] = None,
     file: Annotated[
         str | None,
