@@ -129,7 +129,7 @@ def test_a_published_model_is_downloaded_converted_verified_and_installed(
 def test_what_is_installed_is_not_downloaded_again(standin: StandinHub, home: Path) -> None:
     pull(standin, home)
     standin.requests.clear()
-    assert pull(standin, home).steps == ["tiny-mini is installed"]
+    assert pull(standin, home).steps == ["tiny-mini is installed already; --force replaces it"]
     assert standin.requests == []
     assert pull(standin, home, options=InstallOptions(force=True)).checks
 
@@ -304,6 +304,20 @@ def test_a_model_of_ones_own_gets_the_name_that_it_is_given(tmp_path: Path, home
     assert read_config(folder).licence == "that of the files it was made from"
 
 
+def test_parts_that_are_not_there_are_mentioned(tmp_path: Path, home: Path) -> None:
+    sources = _sources(tmp_path / "files")
+    missing = install("a", sources, home).steps[:2]
+    assert [step.split(",")[0] for step in missing] == [
+        "There is no CLIP among the files",
+        "There is no word list among the files",
+    ]
+    words = tmp_path / "enwiki-words-frequency.txt"
+    words.write_bytes(WORDS)
+    complete = dataclasses.replace(sources, words=words)
+    steps = install("b", complete, home, InstallOptions(with_clip=False)).steps
+    assert steps == ["Converting b", "Verifying b"]
+
+
 def test_an_unknown_transformer_asks_for_a_name(tmp_path: Path, home: Path) -> None:
     with pytest.raises(UserError, match="give it a name: `ninefold pull NAME --from FOLDER`"):
         install_local(None, _sources(tmp_path), Notes(), home=home, registry=REGISTRY)
@@ -402,7 +416,7 @@ def test_two_processes_at_once_do_the_work_once(standin: StandinHub, home: Path)
     assert worked[0].startswith("Downloading tiny-mini")
     assert waited == [
         "Waiting for another process that is installing tiny-mini",
-        "tiny-mini is installed",
+        "tiny-mini is installed already; --force replaces it",
         f"installed {home / 'models' / 'tiny-mini'}",
     ]
     assert standin.bytes_sent("pytorch_model.bin") == 0

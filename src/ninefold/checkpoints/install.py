@@ -141,6 +141,10 @@ def install_local(
         raise UserError(f"The name {name!r} belongs to a model that comes with ninefold.")
 
     def make(folder: Path) -> None:
+        if sources.clip is None and options.with_clip:
+            reporter.step("There is no CLIP among the files, so pictures will not be ranked")
+        if sources.words is None:
+            reporter.step("There is no word list among the files, so hashtags will not be split")
         _make(sources, folder, spec, options, reporter)
 
     return _fill(ModelPlace(name, home), make, options, reporter)
@@ -157,7 +161,7 @@ def _fill(
         reporter.step(f"Waiting for another process that is installing {place.name}")
 
     if not place.fill(make, force=options.force, on_wait=on_wait, when_done=when_done):
-        reporter.step(f"{place.name} is installed")
+        reporter.step(f"{place.name} is installed already; --force replaces it")
     return place.folder
 
 
