@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from ninefold.checkpoints import registry
 from ninefold.checkpoints.registry import (
@@ -21,6 +22,8 @@ from ninefold.checkpoints.registry import (
     model_folder,
 )
 from ninefold.errors import CheckpointError, UserError
+from ninefold.models.dallebart import DalleBart, DalleBartConfig
+from ninefold.models.vqgan import VQGAN, VQGANConfig
 
 
 def _place(home: Path, name: str, config: object = None) -> Path:
@@ -60,6 +63,14 @@ def test_the_size_of_a_download_counts_clip_only_if_it_is_wanted() -> None:
     saved = mini.download_bytes() - mini.download_bytes(with_clip=False)
     assert saved == mini.sources()["clip"].num_bytes > 600_000_000
     assert REGISTRY["pocket"].download_bytes() == 0
+
+
+def test_the_recorded_parameter_counts_are_those_of_the_published_shapes() -> None:
+    with torch.device("meta"):
+        networks = DalleBart(DalleBartConfig()), VQGAN(VQGANConfig())
+    dallebart, vqgan = (sum(p.numel() for p in network.parameters()) for network in networks)
+    assert REGISTRY["mini"].dallebart_parameters == dallebart
+    assert REGISTRY["mini"].vqgan_parameters == REGISTRY["mega"].vqgan_parameters == vqgan
 
 
 def test_a_pulled_model_is_found_by_name_from_then_on(tmp_path: Path) -> None:
