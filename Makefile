@@ -1,0 +1,78 @@
+# Everything a developer does here; `make` lists it.
+# The environment is .venv; it is made once and again only when pyproject.toml changes.
+
+PYTHON ?= python3
+PROMPT ?= a hamster in a sombrero
+# Further options of the command, such as ARGS="--seed 7".
+ARGS ?=
+export PROMPT
+
+VENV := .venv
+RUN := $(VENV)/bin
+USE_STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help draw test check format imports types unit parity parity-table pictures bench train corpus clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+draw: $(USE_STAMP) ## Draw nine pictures: make draw PROMPT="a red apple"
+	@$(RUN)/ninefold draw $(ARGS) -- "$$PROMPT"
+
+test: check unit ## All checks and tests, as CI runs them
+
+check: $(DEV_STAMP) ## Format, lint, types, layers, spelling
+	$(RUN)/ruff format --check .
+	$(RUN)/ruff check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+	$(RUN)/codespell src tests docs scripts benchmarks examples *.md Makefile
+
+unit: $(DEV_STAMP) ## Tests with branch coverage
+	$(RUN)/pytest --cov --cov-report=
+	$(RUN)/coverage report --fail-under=90
+	$(RUN)/coverage report --include='*/generation/*,*/checkpoints/*,*/text/*' --fail-under=95
+
+format: $(DEV_STAMP) ## Format the code and sort its imports
+	$(RUN)/ruff format .
+	$(RUN)/ruff check --fix .
+
+imports: $(DEV_STAMP) ## The layers, held by import-linter
+	$(RUN)/lint-imports
+
+types: $(DEV_STAMP) ## mypy --strict
+	$(RUN)/mypy
+
+parity: $(DEV_STAMP) ## Compare with the reference packages from the package index
+	$(RUN)/python scripts/parity_references.py
+
+parity-table: $(DEV_STAMP) ## Write the table of docs/models.md anew
+	$(RUN)/python scripts/parity_table.py
+
+pictures: $(DEV_STAMP) ## Draw the contact sheets of docs/pictures anew
+	$(RUN)/python scripts/draw_contact_sheets.py
+
+corpus: $(DEV_STAMP) ## Fetch and render pocket's corpus (needs npm)
+	$(RUN)/ninefold corpus build
+
+train: corpus ## Train pocket from nothing; goes on where it stopped
+	$(RUN)/ninefold train pocket
+
+clean: ## Remove the environment and caches, keep trained runs
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Ninefold needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(USE_STAMP): pyproject.toml scripts/install_torch.sh | $(VENV)/bin/python
+	bash scripts/install_torch.sh $(RUN)/python
+	$(RUN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(DEV_STAMP): $(USE_STAMP)
+	$(RUN)/python -m pip install --quiet --editable '.[dev,train]'
+	@touch $@
