@@ -1,101 +1,35 @@
-"""Installing: a model that is there is whole and verified; a failure leaves nothing behind."""
+"""Installing from a hub: what is there is whole and verified; a failure leaves nothing behind."""
 
 import dataclasses
 import hashlib
-import os
-import pickle
-import shutil
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ninefold.checkpoints.convert import ModelSources
 from ninefold.checkpoints.hub_client import Hub
 from ninefold.checkpoints.install import (
     InstallOptions,
     bytes_needed,
-    install_local,
     install_published,
 )
 from ninefold.checkpoints.load import load_dallebart
-from ninefold.checkpoints.local_sources import find_sources
 from ninefold.checkpoints.native import load_state, read_config
 from ninefold.checkpoints.published import PublishedFile
-from ninefold.checkpoints.registry import REGISTRY, ModelSpec, find_model
-from ninefold.checkpoints.verify import Check, verify_model
-from ninefold.errors import CheckpointError, NinefoldError, UserError
+from ninefold.checkpoints.registry import REGISTRY, ModelSpec
+from ninefold.checkpoints.verify import verify_model
+from ninefold.errors import NinefoldError, UserError
+from tests.checkpoints.installing import BLUEPRINT, MINI, SPECS, Notes, nothing_is_left, pull
 from tests.checkpoints.published_tiny import (
-    GOLDEN,
     WORDS,
     Repositories,
     build_registry,
-    build_repositories,
     change_array,
     write_trap,
 )
-from tests.checkpoints.standin_hub import Fault, StandinHub, serve
+from tests.checkpoints.standin_hub import Fault, StandinHub
 
-BLUEPRINT = build_repositories()
-SPECS = build_registry(BLUEPRINT)
-MINI = SPECS["tiny-mini"]
 KEY = "model/encoder/layernorm_embedding/bias"
-
-
-class Notes:
-    """A reporter that remembers."""
-
-    def __init__(self) -> None:
-        self.steps: list[str] = []
-        self.files: dict[str, tuple[int, int]] = {}
-        self.checks: list[Check] = []
-
-    def step(self, message: str) -> None:
-        self.steps.append(message)
-
-    def progress(self, label: str, here: int, total: int) -> None:
-        self.files[label] = (here, total)
-
-    def check(self, check: Check) -> None:
-        self.checks.append(check)
-
-
-@pytest.fixture
-def repositories() -> Repositories:
-    return {name: dict(files) for name, files in BLUEPRINT.items()}
-
-
-@pytest.fixture
-def standin(repositories: Repositories) -> Iterator[StandinHub]:
-    with serve(repositories) as hub:
-        yield hub
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
-
-
-def pull(
-    standin: StandinHub,
-    home: Path,
-    spec: ModelSpec = MINI,
-    options: InstallOptions | None = None,
-) -> Notes:
-    notes = Notes()
-    hub = Hub(standin.endpoint, pauses=(0.01,))
-    folder = install_published(spec, hub, notes, options, home)
-    assert folder == find_model(spec.name, SPECS, home)
-    return notes
-
-
-def nothing_is_left(home: Path) -> bool:
-    """Whether neither a model nor a folder of the work on one is there."""
-    return list((home / "models").iterdir()) == []
 
 
 def fails(standin: StandinHub, home: Path, spec: ModelSpec = MINI) -> str:
@@ -262,187 +196,3 @@ def test_half_precision_needs_less_room(home: Path) -> None:
 def test_the_packaged_model_is_not_pulled(home: Path) -> None:
     with pytest.raises(UserError, match="'pocket' comes with ninefold; there is nothing to pull"):
         install_published(REGISTRY["pocket"], Hub(), Notes(), home=home)
-
-
-# From files that are here.
-
-
-def _sources(folder: Path, golden: str = "tiny_mini") -> ModelSources:
-    shutil.copytree(GOLDEN / golden, folder / "transformer")
-    shutil.copytree(GOLDEN / "tiny_vqgan", folder / "vqgan")
-    if (folder / "transformer" / "encoder.pt").exists():
-        (folder / "transformer" / "flax_model.msgpack").unlink()
-    return find_sources(folder)
-
-
-def install(
-    name: str | None, sources: ModelSources, home: Path, options: InstallOptions | None = None
-) -> Notes:
-    notes = Notes()
-    install_local(name, sources, notes, options, home, SPECS)
-    return notes
-
-
-def test_local_files_are_recognized_by_their_size(tmp_path: Path, home: Path) -> None:
-    install(None, _sources(tmp_path / "files"), home)
-    assert read_config(find_model("tiny-mini", SPECS, home)).name == "tiny-mini"
-
-
-def test_both_families_of_files_give_the_same_weights(
-    standin: StandinHub, tmp_path: Path, home: Path
-) -> None:
-    pull(standin, home)
-    install("from-torch", _sources(tmp_path / "files"), home)
-    ours = load_state(home / "models" / "from-torch", "dallebart")
-    for name, tensor in load_state(home / "models" / "tiny-mini", "dallebart").items():
-        assert ours[name].float().equal(tensor)
-
-
-def test_a_model_of_ones_own_gets_the_name_that_it_is_given(tmp_path: Path, home: Path) -> None:
-    install("my-model", _sources(tmp_path / "files"), home)
-    folder = find_model("my-model", SPECS, home)
-    assert read_config(folder).licence == "that of the files it was made from"
-
-
-def test_parts_that_are_not_there_are_mentioned(tmp_path: Path, home: Path) -> None:
-    sources = _sources(tmp_path / "files")
-    missing = install("a", sources, home).steps[:2]
-    assert [step.split(",")[0] for step in missing] == [
-        "There is no CLIP among the files",
-        "There is no word list among the files",
-    ]
-    words = tmp_path / "enwiki-words-frequency.txt"
-    words.write_bytes(WORDS)
-    complete = dataclasses.replace(sources, words=words)
-    steps = install("b", complete, home, InstallOptions(with_clip=False)).steps
-    assert steps == ["Converting b", "Verifying b"]
-
-
-def test_an_unknown_transformer_asks_for_a_name(tmp_path: Path, home: Path) -> None:
-    with pytest.raises(UserError, match="give it a name: `ninefold pull NAME --from FOLDER`"):
-        install_local(None, _sources(tmp_path), Notes(), home=home, registry=REGISTRY)
-
-
-@pytest.mark.parametrize("name", ["../escape", "Mini", "", ".hidden", "a" * 65, "a/b"])
-def test_a_name_that_is_no_folder_is_refused(tmp_path: Path, home: Path, name: str) -> None:
-    sources = ModelSources(tmp_path, tmp_path)
-    with pytest.raises(UserError):
-        install(name, sources, home)
-    assert not home.exists()
-
-
-def test_the_name_of_the_packaged_model_is_taken(tmp_path: Path, home: Path) -> None:
-    with pytest.raises(UserError, match="belongs to a model that comes with ninefold"):
-        install_local("pocket", ModelSources(tmp_path, tmp_path), Notes(), home=home)
-
-
-def test_another_model_cannot_take_a_published_name(tmp_path: Path, home: Path) -> None:
-    sources = _sources(tmp_path / "files", "tiny_mega")
-    with pytest.raises(CheckpointError, match="not a sound tiny-mini, so they were not installed"):
-        install("tiny-mini", sources, home)
-    assert nothing_is_left(home)
-
-
-def test_a_local_file_that_would_run_code_is_refused(tmp_path: Path, home: Path) -> None:
-    sources = _sources(tmp_path / "files")
-    write_trap(sources.dallebart / "encoder.pt", tmp_path / "sprung")
-    with pytest.raises(CheckpointError, match="can run code"):
-        install("mine", sources, home)
-    assert not (tmp_path / "sprung").exists()
-    assert nothing_is_left(home)
-
-
-# With real processes.
-
-PULL = """
-import pickle, resource, sys
-from pathlib import Path
-from ninefold.errors import NinefoldError
-from ninefold.checkpoints.hub_client import Hub
-from ninefold.checkpoints.install import install_published
-
-class Loud:
-    def step(self, message):
-        print(message, flush=True)
-    def progress(self, label, here, total):
-        pass
-    def check(self, check):
-        pass
-
-spec, endpoint, home, limit = pickle.load(sys.stdin.buffer)
-if limit:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-try:
-    print("installed", install_published(spec, Hub(endpoint, pauses=()), Loud(), home=home))
-except NinefoldError as error:
-    print("failed", error)
-"""
-
-
-def _start(standin: StandinHub, home: Path, limit: int = 0) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", PULL],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdin
-    with process.stdin as task:
-        pickle.dump((MINI, standin.endpoint, home, limit), task)
-    process.stdin = None
-    return process
-
-
-def _line(process: subprocess.Popen[bytes]) -> str:
-    assert process.stdout
-    return process.stdout.readline().decode().strip()
-
-
-def _finish(process: subprocess.Popen[bytes]) -> list[str]:
-    out, errors = process.communicate(timeout=120)
-    assert errors == b""
-    return out.decode().splitlines()
-
-
-def test_two_processes_at_once_do_the_work_once(standin: StandinHub, home: Path) -> None:
-    gate = threading.Event()
-    standin.faults["flax_model.msgpack"] = Fault(gate=gate)
-    first, second = _start(standin, home), _start(standin, home)
-    lines = [_line(process) for process in (first, second)]
-    gate.set()
-    results = [[line, *_finish(p)] for line, p in zip(lines, (first, second), strict=True)]
-    worked, waited = sorted(results, key=lambda lines: lines[0].startswith("Waiting"))
-    assert worked[0].startswith("Downloading tiny-mini")
-    assert waited == [
-        "Waiting for another process that is installing tiny-mini",
-        "tiny-mini is installed already; --force replaces it",
-        f"installed {home / 'models' / 'tiny-mini'}",
-    ]
-    assert standin.bytes_sent("pytorch_model.bin") == 0
-    assert standin.bytes_sent("model.safetensors") == len(
-        BLUEPRINT["tiny/clip"]["model.safetensors"]
-    )
-
-
-def test_a_process_that_is_killed_leaves_nothing_that_the_next_cannot_put_right(
-    standin: StandinHub, home: Path
-) -> None:
-    standin.faults["tokenizer_config.json"] = Fault(gate=(gate := threading.Event()))
-    victim = _start(standin, home)
-    assert _line(victim).startswith("Downloading")
-    victim.kill()
-    victim.communicate()
-    gate.set()
-    pull(standin, home)
-    assert [path.name for path in (home / "models").iterdir()] == ["tiny-mini"]
-
-
-def test_a_disk_that_fills_up_while_converting_is_one_sentence(
-    standin: StandinHub, home: Path
-) -> None:
-    # Every download passes, the largest of which has 4,315,959 bytes; the VQGAN of ours does not.
-    *_, last = _finish(_start(standin, home, limit=4_316_000))
-    assert last.startswith("failed The disk of ")
-    assert last.endswith("and run the command again.")
-    assert nothing_is_left(home)

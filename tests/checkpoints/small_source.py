@@ -1,0 +1,46 @@
+"""A source of three small files, to be served and downloaded in every way."""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+from ninefold.checkpoints.hub_client import Hub
+from ninefold.checkpoints.published import PublishedFile, Source
+from tests.checkpoints.standin_hub import COMMIT, StandinHub
+
+WEIGHTS = bytes(range(256)) * 400  # large: by redirect and SHA-256
+CONFIG = b'{"d_model": 64}'  # small: git's hash
+SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
+SOURCE = Source(
+    "family/model",
+    COMMIT,
+    "Apache-2.0",
+    (
+        PublishedFile("config.json", 15),
+        PublishedFile("weights.bin", len(WEIGHTS), SHA256),
+        PublishedFile("empty.txt", 0),
+    ),
+)
+FILE = SOURCE.files[1]
+REPOSITORIES = {"family/model": {"config.json": CONFIG, "weights.bin": WEIGHTS, "empty.txt": b""}}
+
+
+def hub_of(standin: StandinHub, token: str | None = None) -> Hub:
+    """Return the way to a stand-in, with little patience."""
+    return Hub(standin.endpoint, token, pauses=(0.01, 0.01))
+
+
+def silent(_label: str, _here: int, _total: int) -> None:
+    """Take note of no progress."""
+
+
+def run_python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a process of its own, under nothing but `environment`."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env={"PYTHONPATH": str(Path(__file__).parents[2]), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
