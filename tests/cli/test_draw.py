@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ninefold.pictures.png import read_recipe
+from ninefold.pictures.png import read_recipe, write_png
 from tests.cli.conftest import RunInside
 
 
@@ -103,6 +103,17 @@ def test_like_draws_one_picture_of_a_seamless_square_again(ninefold: RunInside) 
     original = Path(drawn.out.splitlines()[2])
     (again,) = ninefold("draw", "--like", str(original)).out.splitlines()
     assert Path(again).read_bytes() == original.read_bytes()
+
+
+def test_like_says_so_where_the_file_comes_out_differently(
+    ninefold: RunInside, workplace: Path
+) -> None:
+    drawn = Path(ninefold("draw", "a cat", "--model", "tiny", "--count", "1").out.strip())
+    changed = write_png(workplace / "changed.png", Image.new("RGB", (16, 16)), read_recipe(drawn))
+    result = ninefold("draw", "--like", "changed.png")
+    assert result.code == 0
+    assert "The file differs from 'changed.png'" in result.err
+    assert Path(result.out.strip()).read_bytes() == drawn.read_bytes() != changed.read_bytes()
 
 
 def test_like_says_which_model_drew_the_picture(ninefold: RunInside) -> None:

@@ -164,6 +164,7 @@ def draw(  # noqa: PLR0913 - one argument for each option
     error.
     """
     from ninefold.cli.draw_request import DrawOptions, read_options
+    from ninefold.cli.progress import progress_bar
 
     request = read_options(
         DrawOptions(
@@ -189,7 +190,8 @@ def draw(  # noqa: PLR0913 - one argument for each option
             dtype=dtype,
         )
     )
-    # Only now PyTorch: what can be refused without it was answered at once.
-    from ninefold.cli.draw_run import run
+    # Only now PyTorch, which takes seconds: what can be refused without it was answered at once.
+    with progress_bar("Starting", is_hidden=quiet):
+        from ninefold.cli.draw_run import run
 
     run(request)
