@@ -8,6 +8,8 @@ import msgpack  # type: ignore[import-untyped]  # it has no types of its own
 import torch
 from torch import Tensor
 
+from ninefold.checkpoints.weight_map import Layout, WeightMap
+
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
@@ -49,3 +51,32 @@ def nested(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
             node = node.setdefault(parent, {})
         node[leaf] = flax_leaf(tensor)
     return tree
+
+
+def _inverted(layout: Layout, tensor: Tensor) -> Tensor:
+    """`tensor` of ours in the published layout, worked out by hand."""
+    if layout is Layout.DENSE:
+        return tensor.T
+    if layout is Layout.CONV:
+        return tensor.permute(2, 3, 1, 0)
+    return tensor[None, :, :, 0].transpose(1, 2)[..., None] if layout is Layout.HEADS else tensor
+
+
+def published(weight_map: WeightMap, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict of ours under published names: the table, run backwards."""
+    tensors: dict[str, Tensor] = {}
+    stacks: dict[str, dict[int, Tensor]] = {}
+    for name, tensor in state.items():
+        step = weight_map.source_of(name)
+        assert step is not None, f"the table has no row for {name}"
+        source = _inverted(step.layout, tensor)
+        if step.index is None:
+            assert step.source not in tensors, f"two tensors of ours come from {step.source}"
+            tensors[step.source] = source
+        else:
+            stack = stacks.setdefault(step.source, {})
+            assert step.index not in stack, f"two layers of ours come from {step.source}"
+            stack[step.index] = source
+    for name, stack in stacks.items():
+        tensors[name] = torch.stack([stack[i] for i in range(len(stack))])
+    return tensors
