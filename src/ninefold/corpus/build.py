@@ -54,7 +54,6 @@ def build_corpus(
         DownloadError: a package could not be fetched.
         CheckpointError: a package is damaged or not the pinned one.
     """
-    wanted = _manifest(size)
     if is_built(folder, size):
         return int(json.loads((folder / "manifest.json").read_text())["num_pictures"])
     documents = list(_documents(cache))
@@ -73,8 +72,9 @@ def build_corpus(
     np.save(folder / "pictures.npy", np.stack(pictures))
     lines = "".join(json.dumps(asdict(record)) + "\n" for record in records)
     (folder / "records.jsonl").write_text(lines, encoding="utf-8")
+    content = {**manifest(size), "num_pictures": len(records)}
     partial_manifest = folder / "manifest.json.partial"
-    partial_manifest.write_text(json.dumps({**wanted, "num_pictures": len(records)}, indent=1))
+    partial_manifest.write_text(json.dumps(content, indent=1))
     partial_manifest.rename(folder / "manifest.json")
     return len(records)
 
@@ -86,7 +86,7 @@ def is_built(folder: Path, size: int) -> bool:
     except (OSError, ValueError):
         return False
     found.pop("num_pictures", None)
-    return bool(found == _manifest(size))
+    return bool(found == manifest(size))
 
 
 def read_records(folder: Path) -> list[Record]:
@@ -96,7 +96,8 @@ def read_records(folder: Path) -> list[Record]:
     return [Record(**{**row, "tags": tuple(row["tags"])}) for row in rows]
 
 
-def _manifest(size: int) -> dict[str, object]:
+def manifest(size: int) -> dict[str, object]:
+    """Return what `manifest.json` says of a corpus of pictures of `size` pixels."""
     packages = {s.package: [s.version, s.sha256] for s in (*PICTURE_SOURCES, WORD_SOURCE)}
     return {"format": FORMAT, "size": size, "packages": packages}
 

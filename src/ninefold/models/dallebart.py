@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ninefold.errors import UnsupportedOptionError
+from ninefold.models.attention import Attention, AttentionOptions
 from ninefold.models.kv_cache import CrossCache, KVCache
 from ninefold.models.layers import ACTIVATIONS, FeedForward, build_norm
 
@@ -107,72 +108,13 @@ class DalleBartConfig:
         return self.d_model // self.decoder_attention_heads
 
 
-class Attention(nn.Module):
-    """Multi-head attention between a norm before and a norm after it, without the residual."""
-
-    def __init__(self, num_heads: int, config: DalleBartConfig) -> None:
-        super().__init__()
-        width, bias = config.d_model, config.use_bias
-        self.num_heads = num_heads
-        self.tau = config.tau_init if config.use_cosine_attention else None
-        self.pre_ln = build_norm(width, config.ln_type, config.force_ln_scale)
-        self.q_proj = nn.Linear(width, width, bias=bias)
-        self.k_proj = nn.Linear(width, width, bias=bias)
-        self.v_proj = nn.Linear(width, width, bias=bias)
-        self.out_proj = nn.Linear(width, width, bias=bias)
-        self.post_ln = build_norm(width, config.ln_type, has_scale=True)
-        self.head_scale = (
-            nn.Parameter(torch.ones(num_heads, 1, 1)) if config.use_head_scale else None
-        )
-
-    def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T, C) to keys and values, each (B, H, T, D)."""
-        keys, values = self._split_heads(self.k_proj(x)), self._split_heads(self.v_proj(x))
-        if self.tau is not None:
-            keys = keys / (torch.linalg.vector_norm(keys, dim=-1, keepdim=True) + 1e-8)
-        return keys, values
-
-    def queries(self, x: Tensor) -> Tensor:
-        """(B, Q, C) to queries (B, H, Q, D), scaled for the product with keys."""
-        queries = self._split_heads(self.q_proj(x))
-        if self.tau is not None:
-            lengths = torch.linalg.vector_norm(queries, dim=-1, keepdim=True)
-            scaled: Tensor = queries / (lengths + 1e-8) / self.tau
-            return scaled
-        scale: float = queries.shape[-1] ** -0.5
-        return queries * scale
-
-    def attend(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-        """Weighted values, projected and normed.
-
-        Args:
-            queries: (B, H, Q, D), from `queries`.
-            keys: (B, H, T, D).
-            values: (B, H, T, D).
-            mask: bool, broadcastable to (B, H, Q, T); False hides a key.
-
-        Returns:
-            (B, Q, C).
-        """
-        scores = (queries @ keys.transpose(-1, -2)).float()  # (B, H, Q, T)
-        weights = scores.masked_fill(~mask, float("-inf")).softmax(dim=-1).to(values.dtype)
-        heads = weights @ values  # (B, H, Q, D)
-        if self.head_scale is not None:
-            heads = heads * self.head_scale
-        attended: Tensor = self.post_ln(self.out_proj(heads.transpose(1, 2).flatten(2)))
-        return attended
-
-    def _split_heads(self, x: Tensor) -> Tensor:
-        rows, length, _ = x.shape
-        return x.view(rows, length, self.num_heads, -1).transpose(1, 2)
-
-
 class EncoderLayer(nn.Module):
     """Self-attention and feed-forward over text positions."""
 
     def __init__(self, config: DalleBartConfig) -> None:
         super().__init__()
-        self.self_attn = Attention(config.encoder_attention_heads, config)
+        options = _attention_options(config)
+        self.self_attn = Attention(config.d_model, config.encoder_attention_heads, options)
         self.ffn = _feed_forward(config, config.encoder_ffn_dim)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
@@ -189,8 +131,9 @@ class DecoderLayer(nn.Module):
 
     def __init__(self, config: DalleBartConfig) -> None:
         super().__init__()
-        self.self_attn = Attention(config.decoder_attention_heads, config)
-        self.cross_attn = Attention(config.decoder_attention_heads, config)
+        heads, options = config.decoder_attention_heads, _attention_options(config)
+        self.self_attn = Attention(config.d_model, heads, options)
+        self.cross_attn = Attention(config.d_model, heads, options)
         self.ffn = _feed_forward(config, config.decoder_ffn_dim)
 
     def forward(self, x: Tensor, causal: Tensor, states: Tensor, text_mask: Tensor) -> Tensor:
@@ -397,6 +340,16 @@ def _build_final_norm(is_used: bool, config: DalleBartConfig) -> nn.Module:
     if not is_used:
         return nn.Identity()
     return build_norm(config.d_model, config.ln_type, config.force_ln_scale)
+
+
+def _attention_options(config: DalleBartConfig) -> AttentionOptions:
+    return AttentionOptions(
+        ln_type=config.ln_type,
+        has_pre_scale=config.force_ln_scale,
+        has_bias=config.use_bias,
+        has_head_scale=config.use_head_scale,
+        tau=config.tau_init if config.use_cosine_attention else None,
+    )
 
 
 def _feed_forward(config: DalleBartConfig, inner_width: int) -> FeedForward:

@@ -4,6 +4,7 @@ Every stage reads what earlier ones wrote and can be stopped and resumed. How a 
 is in `training.recipes`.
 """
 
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +130,6 @@ class PocketRun:
             raise UserError(f"{path} is missing; run `ninefold train {stage}` first.")
         try:
             average = torch.load(path, weights_only=True)["average"]
-        except (RuntimeError, KeyError, EOFError) as error:
+        except (RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
             raise CheckpointError(f"{path} is damaged; remove it and train again.") from error
         return dict(average)

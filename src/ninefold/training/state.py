@@ -5,6 +5,7 @@ data-loader state to save: a run that is killed and resumed continues with the s
 """
 
 import os
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def load_state(state: TrainState, folder: Path, config: dict[str, Any]) -> bool:
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         differing = [key for key in config if saved["config"].get(key) != config[key]]
-    except (RuntimeError, KeyError, EOFError, OSError) as error:
+    except (RuntimeError, KeyError, EOFError, pickle.UnpicklingError, OSError) as error:
         raise CheckpointError(f"{path} is damaged; remove it to start the run anew.") from error
     if differing:
         names = ", ".join(differing)

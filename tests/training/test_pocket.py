@@ -1,0 +1,97 @@
+"""All stages of pocket, a few steps each: what is trained can be packed, loaded and drawn with."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from ninefold.checkpoints.native import read_config
+from ninefold.errors import CheckpointError, UserError
+from ninefold.generation.params import SamplingParams
+from ninefold.pipeline import TextToImage
+from ninefold.training.pocket import PocketRun
+from ninefold.training.recipes.vqgan import VQGANTask
+
+
+def stop_after(num_questions: int) -> Callable[[], bool]:
+    """Say "stop" when asked more often than that."""
+    asked = iter(range(num_questions))
+    return lambda: next(asked, None) is None
+
+
+@pytest.fixture(scope="module")
+def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> PocketRun:
+    """A run of one step of every stage."""
+    root = tmp_path_factory.mktemp("pocket")
+    PocketRun(root, corpus).train_tokenizer()
+    for stage in ("vqgan", "dallebart", "vqgan_decoder", "clip"):
+        getattr(PocketRun(root, corpus, stop_after(1)), f"train_{stage}")()
+    return PocketRun(root, corpus)
+
+
+def test_a_trained_run_becomes_a_model_that_draws(trained: PocketRun, tmp_path: Path) -> None:
+    config = trained.export(tmp_path / "pocket")
+    assert read_config(tmp_path / "pocket") == config
+    total = sum(record.bytes for record in config.files.values())
+    assert total < 60e6
+    painter = TextToImage.load(tmp_path / "pocket", device="cpu")
+    drawing = painter.draw("a red apple", SamplingParams(seed=1, count=1, condition_scale=1.0))
+    assert drawing.pictures[0].image.size == (256, 256)
+
+
+def test_exporting_again_gives_the_same_model(trained: PocketRun, tmp_path: Path) -> None:
+    first = trained.export(tmp_path / "pocket")
+    assert trained.export(tmp_path / "pocket") == first
+
+
+def test_the_finished_decoder_leaves_codes_as_they_were(trained: PocketRun) -> None:
+    vqgan = trained.load_vqgan()
+    state = torch.load(trained.root / "vqgan-decoder" / "state.pt", weights_only=True)
+    assert set(state["average"]) == {
+        name for name in vqgan.state_dict() if name.startswith(("decoder.", "post_quant_conv."))
+    }
+
+
+@pytest.mark.parametrize("stage", ["vqgan", "dallebart", "clip"])
+def test_every_stage_leaves_a_state(trained: PocketRun, stage: str) -> None:
+    state = torch.load(trained.root / stage / "state.pt", weights_only=True)
+    assert state["step"] == 1
+
+
+def test_a_stage_out_of_order_says_which_comes_first(corpus: Path, tmp_path: Path) -> None:
+    run = PocketRun(tmp_path, corpus)
+    with pytest.raises(UserError, match="ninefold train tokenizer"):
+        run.train_clip()
+    with pytest.raises(UserError, match="ninefold train vqgan"):
+        run.train_vqgan_decoder()
+    with pytest.raises(UserError, match="ninefold train dallebart"):
+        run.export(tmp_path / "model")
+
+
+def test_a_damaged_stage_is_named(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "vqgan").mkdir()
+    (tmp_path / "vqgan" / "state.pt").write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match="is damaged; remove it"):
+        PocketRun(tmp_path, corpus).train_vqgan_decoder()
+
+
+def test_a_folder_without_a_corpus_says_how_to_build_one(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="ninefold corpus build --out"):
+        PocketRun(tmp_path / "run", tmp_path / "corpus")
+
+
+def test_the_batch_of_a_step_depends_on_the_step_alone(corpus: Path) -> None:
+    task, again = VQGANTask(corpus), VQGANTask(corpus)
+    task.batch(0, 4)
+    assert torch.equal(task.batch(3, 4), again.batch(3, 4))
+    assert not torch.equal(task.batch(3, 4), task.batch(2, 4))
+
+
+def test_an_epoch_shows_every_picture_once(corpus: Path) -> None:
+    pictures = VQGANTask(corpus).pictures
+    shown = [int(i) for step in range(5) for i in pictures.order(step, 2, seed=0)]
+    assert sorted(shown) == list(range(len(pictures)))
+    records = (corpus / "records.jsonl").read_text().splitlines()
+    assert json.loads(records[0])["label"] == pictures.records[0].label
