@@ -93,7 +93,8 @@ def test_a_finished_run_does_nothing(tmp_path: Path) -> None:
 def test_training_lowers_the_loss_and_leaves_a_picture(tmp_path: Path) -> None:
     train(LineTask(), replace(CONFIG, num_steps=60), tmp_path)
     assert losses(tmp_path)[-1] < losses(tmp_path)[0] / 2
-    assert Image.open(tmp_path / "sample.png").size == (4, 4)  # weights and biases of two layers
+    with Image.open(tmp_path / "sample.png") as sample:
+        assert sample.size == (4, 4)  # weights and biases of two layers
 
 
 def test_other_settings_do_not_go_on_with_a_run(tmp_path: Path) -> None:
