@@ -46,10 +46,10 @@ types: $(DEV_STAMP) ## mypy --strict
 	$(RUN)/mypy
 
 parity: $(DEV_STAMP) ## Compare with the reference packages from the package index
-	$(RUN)/python scripts/parity_references.py
+	PYTHONPATH=. $(RUN)/python scripts/parity_references.py
 
 parity-table: $(DEV_STAMP) ## Write the table of docs/models.md anew
-	$(RUN)/python scripts/parity_table.py
+	PYTHONPATH=. $(RUN)/python scripts/parity_table.py
 
 pictures: $(DEV_STAMP) ## Draw the contact sheets of docs/pictures anew
 	$(RUN)/python scripts/draw_contact_sheets.py
