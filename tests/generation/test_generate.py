@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ninefold.errors import CancelledError, NinefoldError, UserError
 from ninefold.generation.generate import (
+    GROUP_SIZE,
     DrawingState,
     TextInput,
     choose_start_token,
@@ -122,7 +123,7 @@ def test_any_part_of_a_drawing_is_the_same_alone(
     ("company", "alone"),
     [
         (PARAMS, replace(first_image=4, count=1)),
-        (replace(count=20), replace(first_image=17, count=1)),
+        (replace(count=18), replace(first_image=16, count=1)),
         (replace(condition_scale=1.0), replace(condition_scale=1.0, first_image=8, count=1)),
     ],
 )
@@ -135,17 +136,21 @@ def test_company_changes_no_bit_of_the_logits(
     codes = draw(model, company)
     in_company, model.logits = model.logits, []
     assert torch.equal(draw(model, alone)[0], codes[alone.first_image - company.first_image])
-    place = alone.first_image % 12
-    rows = [place, 12 + place] if alone.is_guided else [place]
+    place = alone.first_image % GROUP_SIZE
+    rows = [place, GROUP_SIZE + place] if alone.is_guided else [place]
     for ours, theirs in zip(model.logits, in_company[-len(model.logits) :], strict=True):
         assert torch.equal(ours[rows], theirs[rows])
 
 
-def test_a_step_has_a_multiple_of_eight_rows() -> None:
+def test_every_step_has_the_same_number_of_rows() -> None:
     recorder = RecordingBart(DALLEBART).eval()
-    draw(recorder, replace(count=1))
-    draw(recorder, replace(count=1, condition_scale=1.0))
-    assert [len(logits) for logits in recorder.logits] == [24] * 16 + [16] * 16
+    for count in (1, 9, 10):
+        draw(recorder, replace(count=count))
+    assert {len(logits) for logits in recorder.logits} == {18}
+    recorder.logits = []
+    for count in (1, 9, 10):
+        draw(recorder, replace(count=count, condition_scale=1.0))
+    assert {len(logits) for logits in recorder.logits} == {16}
 
 
 def test_the_loop_follows_teacher_forced_logits(model: DalleBart) -> None:
@@ -214,12 +219,12 @@ def test_codes_of_another_drawing_are_refused(
 
 def test_every_step_is_reported_with_the_codes_so_far(model: DalleBart) -> None:
     states: list[DrawingState] = []
-    params = replace(count=9, first_image=8)  # 8 to 11, then 12 to 16
+    params = replace(count=9, first_image=5)  # 5 to 8, then 9 to 13
     codes = generate(model, TEXT, params, NUM_CODES, on_step=states.append)
     assert [state.step for state in states] == list(range(1, 33))
     assert {state.num_steps for state in states} == {32}
-    assert states[15].image_indices == (8, 9, 10, 11)
-    assert states[16].image_indices == (12, 13, 14, 15, 16)
+    assert states[15].image_indices == (5, 6, 7, 8)
+    assert states[16].image_indices == (9, 10, 11, 12, 13)
     assert torch.equal(states[5].codes, codes[:4, :6])
     assert torch.equal(states[31].codes, codes[4:])
 

@@ -4,7 +4,7 @@ One prompt at a time. It knows nothing of words, pixels or files: token ids go i
 The model owns one step, this loop owns the steps.
 
 A picture's codes depend on the model, the texts, the settings, the seed and the picture's index,
-never on which other pictures are drawn: pictures stand in fixed groups of twelve, each in the rows
+never on which other pictures are drawn: pictures stand in fixed groups of nine, each in the rows
 that belong to its index, and the rows of absent pictures are filled, so that every step has the
 same shape (docs/decisions/0002-fixed-groups.md).
 
@@ -25,11 +25,11 @@ from ninefold.generation.sampling import build_uniforms, draw_codes, filter_logi
 from ninefold.models.dallebart import DalleBart, DalleBartConfig
 from ninefold.models.kv_cache import CrossCache
 
-GROUP_SIZE = 12
-"""Pictures that step together; picture `i` is at place `i % 12` of group `i // 12`."""
+GROUP_SIZE = 9
+"""Pictures that step together; picture `i` is at place `i % 9` of group `i // 9`."""
 
-ROW_MULTIPLE = 8
-"""Every step has a multiple of this many rows: 24 with guidance, 16 without."""
+MIN_ROWS = 16
+"""Rows of a step without guidance; with it there are two for each picture of a group, 18."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,8 @@ def choose_start_token(params: SamplingParams, config: DalleBartConfig, num_code
 class _Group:
     """The pictures of one group and the rows that they step in.
 
-    With guidance the first twelve rows are conditional, the next twelve unconditional; without it
-    twelve rows are followed by four that nobody reads.
+    With guidance the first nine rows are conditional, the next nine unconditional; without it nine
+    rows are followed by some that nobody reads.
     """
 
     def __init__(
@@ -139,8 +139,7 @@ class _Group:
             build_uniforms(params.seed, index, model.config.image_length) for index in indices
         ]
         self.uniforms = torch.from_numpy(np.stack(numbers))  # (P, N)
-        num_rows = GROUP_SIZE * (2 if params.is_guided else 1)
-        num_rows = -(-num_rows // ROW_MULTIPLE) * ROW_MULTIPLE
+        num_rows = 2 * GROUP_SIZE if params.is_guided else MIN_ROWS
         self.cache = model.build_cache(num_rows)
         self.tokens = torch.full((num_rows,), choose_start_token(params, model.config, num_codes))
         self.prompt_of_row = torch.zeros(num_rows, dtype=torch.int64)
