@@ -10,7 +10,7 @@ import pytest
 from ninefold.corpus.build import Record, manifest
 
 NAMES = ("red apple", "octopus", "robot", "castle", "pizza")
-SOURCES = (("noto", "noto"), ("twemoji", "cartoon"))
+SOURCES = (("fluent-emoji-flat", "flat"), ("twemoji", "cartoon"))
 
 
 def write_corpus(folder: Path, size: int) -> Path:

@@ -1,5 +1,6 @@
 """The corpus as training batches: pictures by index, mirrored, moved, on plain backgrounds."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,13 @@ MAX_SHIFT = 2
 
 
 class PictureSet:
-    """All pictures of a built corpus in memory, and their records."""
+    """The pictures of a built corpus, or of some of its sources, and their records."""
 
-    def __init__(self, folder: Path) -> None:
-        self.records: list[Record] = read_records(folder)
-        self.rgba: NDArray[np.uint8] = np.load(folder / "pictures.npy", mmap_mode="r")
+    def __init__(self, folder: Path, sources: Collection[str] | None = None) -> None:
+        records = read_records(folder)
+        kept = [i for i, r in enumerate(records) if sources is None or r.source in sources]
+        self.records: list[Record] = [records[i] for i in kept]
+        self.rgba: NDArray[np.uint8] = np.load(folder / "pictures.npy", mmap_mode="r")[kept]
         self.size = int(self.rgba.shape[1])
 
     def __len__(self) -> int:

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from ninefold.models.vqgan import VQGAN
 from ninefold.training.config import TrainConfig
 from ninefold.training.pictures import PictureSet
+from ninefold.training.recipes.dallebart import SOURCES
 from ninefold.training.recipes.vqgan import edge_error, hue_error, reconstruction_sheet
 
-VARIANTS = 4
-"""Mirrored and moved versions that a picture is seen in; their codes are kept in memory."""
+VARIANTS = 1
+"""Versions of a picture that are seen, as in DalleBart's recipe; their codes stay in memory."""
 
 
 class _DecodeHalf(nn.Module):
@@ -33,7 +34,7 @@ class VQGANDecoderTask:
 
     def __init__(self, corpus: Path, vqgan: VQGAN, seed: int = 3) -> None:
         torch.manual_seed(seed)
-        self.pictures = PictureSet(corpus)
+        self.pictures = PictureSet(corpus, SOURCES)
         self.vqgan = vqgan.requires_grad_(False)
         self.seed = seed
         self.model = _DecodeHalf(vqgan).requires_grad_(True)
