@@ -81,12 +81,12 @@ def pocket_vqgan_decoder(corpus: Path, vqgan: VQGAN) -> tuple[VQGANDecoderTask, 
     Command: `ninefold train vqgan-decoder`.
     """
     config = TrainConfig(
-        num_steps=3000,
+        num_steps=700,
         batch_size=8,
-        learning_rate=6e-4,
-        warmup_steps=100,
+        learning_rate=4e-4,
+        warmup_steps=30,
         weight_decay=0.0,
-        ema_decay=0.998,
-        save_every=250,
+        ema_decay=0.99,
+        save_every=100,
     )
     return VQGANDecoderTask(corpus, vqgan), config
