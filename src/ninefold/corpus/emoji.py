@@ -30,9 +30,10 @@ SKIPPED_SUBGROUPS = {"family", "person-symbol", "person-gesture", "hair-style", 
 _SKIPPED_LABEL = re.compile(
     r"o’clock|-thirty|\b(button|keycap|input|playing card|mahjong|dominos?)\b|facing right"
     r"|^(man|woman|men|women):|: (man|woman|red hair|curly hair|white hair|bald|blond hair)"
-    r"|^(man|woman|men|women) (with|in|and|hold|gettin|walk|runn|kneel|stand|feed|surf|row|swimm"
-    r"|bik|cart|play|jugg|bounc|lift|mount|wrest|golf|bow|tipp|gestur|pout|frown|shrug|facepalm"
-    r"|rais)"
+    r"|^(man|woman|men|women) (with|in|and|holding|getting|walking|running|kneeling|standing"
+    r"|feeding|surfing|rowing|swimming|biking|cartwheeling|playing|juggling|bouncing|lifting"
+    r"|mountain|wrestling|golfing|bowing|tipping|gesturing|pouting|frowning|shrugging"
+    r"|facepalming|raising)"
 )
 
 
