@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import ninefold
-from ninefold.cli import corpus, draw, models, pull, train, verify
+from ninefold.cli import corpus, draw, models, policy, pull, train, verify
 from ninefold.cli.messages import printable, tell
 from ninefold.errors import NinefoldError, UserError
 
@@ -34,6 +34,7 @@ app.command("models")(models.models)
 app.command("verify")(verify.verify)
 app.command("train")(train.train)
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(policy.app, name="policy")
 
 
 @app.callback(invoke_without_command=True)
