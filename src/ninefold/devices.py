@@ -3,20 +3,16 @@
 A device or format that was asked for by name is used or refused, never replaced by another.
 """
 
-from typing import Literal
-
 import torch
 
 from ninefold.errors import UserError
-
-DTypeName = Literal["float32", "bfloat16", "float16"]
-"""Names of the number formats that models can be run in."""
 
 DTYPES: dict[str, torch.dtype] = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+"""The number formats that models can be run in, by name."""
 
 
 def resolve_device(name: str = "auto") -> torch.device:

@@ -5,8 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from ninefold.checkpoints.hub import fetch_source
 from ninefold.checkpoints.hub_client import Hub
 from ninefold.checkpoints.published import PublishedFile, Source
+from ninefold.errors import DownloadError
 from tests.checkpoints.standin_hub import COMMIT, StandinHub
 
 WEIGHTS = bytes(range(256)) * 400  # large: by redirect and SHA-256
@@ -29,6 +33,17 @@ REPOSITORIES = {"family/model": {"config.json": CONFIG, "weights.bin": WEIGHTS, 
 def hub_of(standin: StandinHub, token: str | None = None) -> Hub:
     """Return the way to a stand-in, with little patience."""
     return Hub(standin.endpoint, token, pauses=(0.01, 0.01))
+
+
+def failure_of(standin: StandinHub, folder: Path, token: str | None = None) -> str:
+    """Return the one sentence that a download which must fail ends with."""
+    with pytest.raises(DownloadError) as caught:
+        fetch_source(SOURCE, folder, hub_of(standin, token), silent)
+    message = str(caught.value)
+    assert message.endswith(".")
+    assert "\n" not in message
+    assert not (folder / "weights.bin").exists()
+    return message
 
 
 def silent(_label: str, _here: int, _total: int) -> None:

@@ -15,6 +15,7 @@ from tests.checkpoints.small_source import (
     SHA256,
     SOURCE,
     WEIGHTS,
+    failure_of,
     hub_of,
     run_python,
     silent,
@@ -26,16 +27,6 @@ from tests.checkpoints.standin_hub import COMMIT, Fault, StandinHub, serve
 def standin() -> Iterator[StandinHub]:
     with serve(REPOSITORIES) as hub:
         yield hub
-
-
-def _fails(standin: StandinHub, folder: Path, token: str | None = None) -> str:
-    with pytest.raises(DownloadError) as caught:
-        fetch_source(SOURCE, folder, hub_of(standin, token), silent)
-    message = str(caught.value)
-    assert message.endswith(".")
-    assert "\n" not in message
-    assert not (folder / "weights.bin").exists()
-    return message
 
 
 def test_every_file_of_a_source_arrives(standin: StandinHub, tmp_path: Path) -> None:
@@ -85,7 +76,7 @@ def test_a_broken_download_goes_on_in_the_nextrun_python(
 
 def test_a_connection_that_stays_cut_is_given_up(standin: StandinHub, tmp_path: Path) -> None:
     standin.faults["weights.bin"] = Fault(cut_after=0)
-    message = _fails(standin, tmp_path)
+    message = failure_of(standin, tmp_path)
     assert "with 0 of 102,400 bytes here" in message
     assert sum(r.method == "GET" and "content" in r.path for r in standin.requests) == 3
 
@@ -110,7 +101,7 @@ def test_a_file_with_the_wrong_hash_is_not_kept(
     standin: StandinHub, tmp_path: Path, name: str
 ) -> None:
     standin.faults[name] = Fault(is_corrupt=True)
-    assert f"family/model/{name}" in (message := _fails(standin, tmp_path))
+    assert f"family/model/{name}" in (message := failure_of(standin, tmp_path))
     assert "is not the published file" in message
     assert not list(tmp_path.rglob("*.part"))
     assert not (tmp_path / name).exists()
@@ -120,7 +111,7 @@ def test_a_hub_that_offers_another_file_is_refused_before_the_download(
     standin: StandinHub, tmp_path: Path
 ) -> None:
     standin.faults["weights.bin"] = Fault(headers={"X-Linked-Etag": '"' + "0" * 64 + '"'})
-    assert "is not the published file" in _fails(standin, tmp_path)
+    assert "is not the published file" in failure_of(standin, tmp_path)
     assert standin.bytes_sent("weights.bin") == 0
 
 
@@ -135,19 +126,19 @@ def test_a_known_hash_is_checked_where_the_hub_gives_only_gits(
 
 def test_a_server_that_is_no_hub_is_named_as_such(standin: StandinHub, tmp_path: Path) -> None:
     standin.faults["weights.bin"] = Fault(headers={"X-Repo-Commit": None})
-    assert "as a Hugging Face hub does" in _fails(standin, tmp_path)
+    assert "as a Hugging Face hub does" in failure_of(standin, tmp_path)
 
 
 def test_another_revision_than_the_pinned_one_is_refused(
     standin: StandinHub, tmp_path: Path
 ) -> None:
     standin.faults["weights.bin"] = Fault(headers={"X-Repo-Commit": "f" * 40})
-    assert "at another revision than 0123456789ab" in _fails(standin, tmp_path)
+    assert "at another revision than 0123456789ab" in failure_of(standin, tmp_path)
 
 
 def test_a_file_without_a_hash_is_refused(standin: StandinHub, tmp_path: Path) -> None:
     standin.faults["weights.bin"] = Fault(headers={"X-Linked-Etag": '"17-abc"'})
-    assert "gives no hash" in _fails(standin, tmp_path)
+    assert "gives no hash" in failure_of(standin, tmp_path)
 
 
 def test_a_repository_that_was_renamed_is_followed(standin: StandinHub, tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ import pytest
 
 from ninefold.checkpoints.hub import fetch_file, fetch_source
 from ninefold.checkpoints.hub_client import Hub
-from ninefold.errors import DownloadError, UserError
+from ninefold.errors import UserError
 from tests.checkpoints.small_source import (
     FILE,
     REPOSITORIES,
     SOURCE,
     WEIGHTS,
+    failure_of,
     hub_of,
     run_python,
     silent,
@@ -24,16 +25,6 @@ from tests.checkpoints.standin_hub import Fault, StandinHub, serve
 def standin() -> Iterator[StandinHub]:
     with serve(REPOSITORIES) as hub:
         yield hub
-
-
-def _fails(standin: StandinHub, folder: Path, token: str | None = None) -> str:
-    with pytest.raises(DownloadError) as caught:
-        fetch_source(SOURCE, folder, hub_of(standin, token), silent)
-    message = str(caught.value)
-    assert message.endswith(".")
-    assert "\n" not in message
-    assert not (folder / "weights.bin").exists()
-    return message
 
 
 LIBRARY_FETCH = """
@@ -80,13 +71,13 @@ def test_every_refusal_is_one_sentence(
     standin: StandinHub, tmp_path: Path, fault: Fault, words: str
 ) -> None:
     standin.faults["weights.bin"] = fault
-    assert words in _fails(standin, tmp_path)
+    assert words in failure_of(standin, tmp_path)
 
 
 def test_no_server_at_all_is_one_sentence(tmp_path: Path) -> None:
     with serve({}) as gone:
         pass
-    message = _fails(gone, tmp_path)
+    message = failure_of(gone, tmp_path)
     assert f"The connection to {gone.endpoint} failed" in message
 
 
@@ -98,7 +89,7 @@ def test_the_token_goes_to_the_hub_alone_and_into_no_message(
         is_elsewhere = request.path.startswith("/content/")
         assert request.authorization == (None if is_elsewhere else "Bearer hf_secret")
     standin.faults["weights.bin"] = Fault(status=500)
-    assert "hf_secret" not in _fails(standin, tmp_path / "b", "hf_secret")
+    assert "hf_secret" not in failure_of(standin, tmp_path / "b", "hf_secret")
     assert "hf_secret" not in repr(hub_of(standin, "hf_secret"))
 
 

@@ -163,7 +163,7 @@ def test_control_characters_are_taken_out_with_a_notice(ninefold: RunInside) -> 
     ("arguments", "answer"),
     [
         ((), "nothing to draw; give a prompt"),
-        (("",), "is empty; say what to draw"),
+        (("",), "is empty; give it words"),
         (("a cat", "--model", "nano"), "There is no model 'nano'"),
         (("a cat", "--model", "mini"), "run `ninefold pull mini`"),
         (("a cat", "--count", "0"), "from 1 to 64, not 0"),

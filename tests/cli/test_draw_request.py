@@ -143,6 +143,7 @@ def test_a_picture_brings_its_prompt_model_and_settings(model: Path, tmp_path: P
         {"candidates": 9},
         {"preset": "pocket"},
         {"grid": True},
+        {"no_grid": True},
         {"dtype": "float32"},
     ],
     ids=lambda option: next(iter(option)),
@@ -152,8 +153,9 @@ def test_like_refuses_what_it_takes_from_the_picture(
 ) -> None:
     assert model.is_dir()
     flag = f"--{next(iter(option)).replace('_', '-')}"
+    values = {"grid": False} if "no_grid" in option else option
     with pytest.raises(UserError, match=f"leave out {flag}"):
-        read_options(DrawOptions(like=write_picture(tmp_path), **option))
+        read_options(DrawOptions(like=write_picture(tmp_path), **values))
 
 
 def test_like_refuses_a_prompt(model: Path, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_file_that_cannot_be_used_is_explained(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t", "\x00\x1b", "\u3000"])
 def test_an_empty_prompt_is_refused(text: str) -> None:
-    with pytest.raises(UserError, match="The prompt is empty; say what to draw"):
+    with pytest.raises(UserError, match="The prompt is empty; give it words"):
         gather_prompts(["a cat", text], None)
 
 

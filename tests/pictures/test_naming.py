@@ -14,7 +14,6 @@ from ninefold.pictures.naming import (
     MAX_STEM_BYTES,
     claim_folder,
     picture_stem,
-    save_new,
     write_new,
 )
 
@@ -94,13 +93,6 @@ def test_a_length_out_of_range_is_refused(max_bytes: int) -> None:
         picture_stem("a", max_bytes)
 
 
-def test_a_taken_name_gets_the_next_number_and_the_first_file_stays(tmp_path: Path) -> None:
-    paths = [save_new(tmp_path, "apple", ".png", bytes([n])) for n in range(3)]
-    assert [path.name for path in paths] == ["apple.png", "apple-2.png", "apple-3.png"]
-    assert [path.read_bytes() for path in paths] == [b"\0", b"\1", b"\2"]
-    assert len(list(tmp_path.iterdir())) == 3
-
-
 def test_a_taken_folder_gets_the_next_number(tmp_path: Path) -> None:
     (tmp_path / "apple").write_text("a file, not a folder")
     assert [claim_folder(tmp_path, "apple").name for _ in range(2)] == ["apple-2", "apple-3"]
@@ -117,7 +109,9 @@ def test_writing_refuses_a_taken_name_and_leaves_nothing_beside_it(tmp_path: Pat
 def test_a_dangling_link_is_not_followed(tmp_path: Path) -> None:
     link = tmp_path / "apple.png"
     link.symlink_to(tmp_path / "elsewhere")
-    assert save_new(tmp_path, "apple", ".png", b"data").name == "apple-2.png"
+    with pytest.raises(FileExistsError):
+        write_new(link, b"data")
+    assert link.is_symlink()
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -128,10 +122,11 @@ def test_without_hard_links_files_are_still_new_and_whole(
         raise OSError(errno.EPERM, "no hard links here")
 
     monkeypatch.setattr(os, "link", refuse)
-    paths = [save_new(tmp_path, "apple", ".png", bytes([n])) for n in range(2)]
-    assert [path.name for path in paths] == ["apple.png", "apple-2.png"]
-    assert [path.read_bytes() for path in paths] == [b"\0", b"\1"]
-    assert sorted(tmp_path.iterdir()) == sorted(paths)
+    path = write_new(tmp_path / "apple.png", b"first")
+    with pytest.raises(FileExistsError):
+        write_new(path, b"second")
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_failed_rename_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +140,7 @@ def test_a_failed_rename_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     assert list(tmp_path.iterdir()) == []
 
 
-def test_processes_that_save_the_same_name_at_once_lose_nothing(tmp_path: Path) -> None:
+def test_processes_that_claim_the_same_name_at_once_lose_nothing(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=_save_many, args=(tmp_path, n)) for n in range(3)]
     for writer in writers:
@@ -153,15 +148,12 @@ def test_processes_that_save_the_same_name_at_once_lose_nothing(tmp_path: Path) 
     for writer in writers:
         writer.join()
         assert writer.exitcode == 0
-    files = sorted(path for path in tmp_path.iterdir() if path.is_file())
-    folders = [path for path in tmp_path.iterdir() if path.is_dir()]
-    assert len(files) == len(folders) == 60
-    assert sorted(path.read_bytes() for path in files) == sorted(
+    assert len(list(tmp_path.iterdir())) == 60
+    assert sorted(path.read_bytes() for path in tmp_path.glob("*/file")) == sorted(
         f"{n}:{k}".encode() for n in range(3) for k in range(20)
     )
 
 
 def _save_many(folder: Path, writer: int) -> None:
     for k in range(20):
-        save_new(folder, "apple", ".png", f"{writer}:{k}".encode())
-        claim_folder(folder, "apple")
+        write_new(claim_folder(folder, "apple") / "file", f"{writer}:{k}".encode())

@@ -52,7 +52,7 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "  ", "\n\t", "\x00\x1b"])
 def test_a_blank_prompt_is_refused_with_what_to_do(text: str) -> None:
-    with pytest.raises(UserError, match="The prompt is empty; say what to draw"):
+    with pytest.raises(UserError, match="The prompt is empty; give it words"):
         clean_prompt(text)
 
 

@@ -46,6 +46,14 @@ def test_the_min_dalle_dialect_reads_as_min_dalle_does(tiny_model: Path) -> None
     assert read.unconditional == tokenizer.encode("Fog!")
 
 
+def test_the_min_dalle_dialect_leads_away_from_what_min_dalle_does(tiny_model: Path) -> None:
+    reader = read_with(tiny_model)
+    short = reader.read("a red apple", dialect="min-dalle")
+    assert short.unconditional.ids == (0, 2, *[1] * 22)
+    cut = reader.read("b" + "cd" * 12, dialect="min-dalle")
+    assert cut.unconditional.ids == (0, cut.prompt.ids[-1], *[1] * 22)
+
+
 def test_a_cut_prompt_is_told_with_its_length_and_the_limit(tiny_model: Path) -> None:
     notices = read_with(tiny_model).read("b" + "cd" * 12, "e" + "fg" * 15).notices
     assert notices == (

@@ -178,7 +178,8 @@ def _refuse_beside_like(options: DrawOptions) -> None:
     allowed = ("prompts", "model", "like", "out", "json", "quiet", "device")
     for entry in dataclasses.fields(options):
         if entry.name not in allowed and getattr(options, entry.name) is not None:
-            flag = f"--{entry.name.replace('_', '-')}"
+            is_no_grid = entry.name == "grid" and options.grid is False
+            flag = "--no-grid" if is_no_grid else f"--{entry.name.replace('_', '-')}"
             raise UserError(f"--like takes everything from the picture; leave out {flag}.")
 
 

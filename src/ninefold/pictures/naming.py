@@ -88,26 +88,6 @@ def claim_folder(parent: Path, stem: str) -> Path:
     raise AssertionError("numbers do not end")
 
 
-def save_new(folder: Path, stem: str, extension: str, data: bytes) -> Path:
-    """Write `data` to a new file called `stem`, or `stem-2` and so on, and return its path.
-
-    Args:
-        folder: an existing folder.
-        stem: the name before the extension, from `picture_stem`.
-        extension: such as `".png"`.
-        data: the whole content.
-
-    Raises:
-        OSError: the folder cannot be written to, or the disk is full; nothing is left behind.
-    """
-    for name in _numbered(stem):
-        try:
-            return write_new(folder / f"{name}{extension}", data)
-        except FileExistsError:
-            continue
-    raise AssertionError("numbers do not end")
-
-
 def write_new(path: Path, data: bytes) -> Path:
     """Write `data` to `path`, whole or not at all, and return `path`.
 

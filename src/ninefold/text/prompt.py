@@ -41,7 +41,7 @@ def clean_prompt(text: str, name: str = "The prompt") -> Prompt:
     is_kept = [unicodedata.category(character) not in _REMOVED for character in text]
     spaced = "".join(c if kept else " " for c, kept in zip(text, is_kept, strict=True))
     if not spaced.strip():
-        raise UserError(f"{name} is empty; say what to draw, such as 'a red apple'.")
+        raise UserError(f"{name} is empty; give it words, such as 'a red apple'.")
     if all(is_kept):
         return Prompt(text)
     return Prompt(

@@ -77,7 +77,11 @@ class PromptReader:
         """
         encoded, notices = self._encode(prompt, dialect, "prompt")
         if not negative_prompt:
-            return ReadPrompt(encoded, self._tokenizer.encode_unconditional(), notices)
+            if dialect == "min-dalle":
+                unconditional = self._min_dalle.encode_unconditional(encoded)
+            else:
+                unconditional = self._tokenizer.encode_unconditional()
+            return ReadPrompt(encoded, unconditional, notices)
         negative, more = self._encode(negative_prompt, dialect, "negative prompt")
         return ReadPrompt(encoded, negative, notices + more)
 
