@@ -65,9 +65,11 @@ def test_a_tensor_in_pieces_reads_like_a_whole_one(tmp_path: Path, size: int) ->
 
 
 def test_every_length_of_every_msgpack_header_is_understood(tmp_path: Path) -> None:
-    for count in (3, 300, 70_000):
+    for count in (3, 300):
         many: dict[str, Any] = {f"{i:05}": {} for i in range(count)}
         assert len(FlaxFile(write(tmp_path, many | {"last": ROW})).specs) == 1
+    entry = pack({"last": ROW})[1:]
+    assert len(FlaxFile(write(tmp_path, b"\xdf\0\0\0\1" + entry)).specs) == 1
     for size in (1, 40, 300, 20_000):
         file = FlaxFile(write(tmp_path, {"k" * min(size, 1000): flax_leaf(torch.ones(size))}))
         assert all(tensor.sum() == size for _, tensor in file)
@@ -138,9 +140,7 @@ REFUSED = {
     },
     "maps without end": b"\x81\xa1a" * 100,
     "a map of four billion keys": b"\xdf\xff\xff\xff\xff",
-    "more entries than any model": b"\xdf\x00\x03\x00\x00"
-    + b"".join(b"\xa5" + f"{i:05}".encode() + b"\x80" for i in range(100_000))
-    + b"\xa6100000\x80",
+    "more entries than any model": {f"{i:05}": {} for i in range(10_001)},
 }
 
 

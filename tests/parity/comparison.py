@@ -86,7 +86,7 @@ def golden_dallebart_rows(model: str, file_format: str) -> list[ParityRow]:
         jax, min_dalle = (read_arrays(source / f"{name}golden.npz") for name in ("", "min_"))
         rows = [
             ParityRow(model, file_format, *entry)
-            for entry in dallebart_errors(dallebart, jax, min_dalle)
+            for entry in dallebart_errors(dallebart, jax, jax, min_dalle)
         ]
         if file_format == "flax_model.msgpack":
             rows += [
@@ -130,38 +130,45 @@ def _convert(sources: ModelSources, scratch: Path) -> Path:
 
 @torch.inference_mode()
 def dallebart_errors(
-    model: DalleBart, jax: Arrays, min_dalle: Arrays
-) -> list[tuple[str, str, float]]:
-    """Compare a transformer with the outputs of both references.
+    model: DalleBart, inputs: Arrays, jax: Arrays | None, min_dalle: Arrays | None
+) -> Iterator[tuple[str, str, float]]:
+    """Compare a transformer with the outputs of the references that there are.
 
-    Returns:
+    Yields:
         What was compared, with which reference, and its error.
     """
-    ids, mask = _tokens(jax["input_ids"]), _tokens(jax["attention_mask"]).bool()
-    empty, empty_mask = _tokens(jax["input_ids_uncond"]), _tokens(jax["attention_mask_uncond"])
-    inputs = _tokens(jax["dec_in"])
-    rows = len(inputs)
-    states, empty_states = model.encode(ids, mask), model.encode(empty, empty_mask.bool())
-    both = torch.stack([empty_states[0], states[0]])
-    forced = model(ids[:rows], mask[:rows], inputs)
-    empty_forced = model(empty[:1], empty_mask[:1].bool(), inputs[:1])[0]
-    stepped, keys, values = _stepped(model, states[:rows], mask[:rows], inputs)
-    return [
-        ("encoder states", JAX, _error(states[:rows], jax["enc_hidden"])),
-        ("encoder states, empty prompt", JAX, _error(empty_states[:1], jax["enc_hidden_uncond"])),
-        ("encoder states, both", TORCH, _error(both, min_dalle["enc_state_uncond_cond"])),
-        ("logits, all positions at once", JAX, _error(forced, jax["logits"])),
-        ("logits, step by step", JAX, _error(stepped, jax["logits"])),
-        (
-            "logits, empty prompt",
+    ids, mask = _tokens(inputs["input_ids"]), _tokens(inputs["attention_mask"]).bool()
+    empty_mask = _tokens(inputs["attention_mask_uncond"]).bool()[:1]
+    empty = _tokens(inputs["input_ids_uncond"])[:1]
+    tokens = _tokens(inputs["dec_in"])
+    rows = len(tokens)
+    states = model.encode(ids[:rows], mask[:rows])
+    empty_states = model.encode(empty, empty_mask)
+    stepped, keys, values = _stepped(model, states, mask[:rows], tokens)
+    if jax is not None:
+        forced = model(ids[:rows], mask[:rows], tokens)
+        yield "encoder states", JAX, relative_error(states, jax["enc_hidden"][:rows])
+        error = relative_error(empty_states, jax["enc_hidden_uncond"])
+        yield "encoder states, empty prompt", JAX, error
+        yield "logits, all positions at once", JAX, relative_error(forced, jax["logits"])
+        yield "logits, step by step", JAX, relative_error(stepped, jax["logits"])
+    if min_dalle is not None:
+        both = torch.stack([empty_states[0], states[0]])
+        yield (
+            "encoder states",
             TORCH,
-            _error(
-                empty_forced[: len(min_dalle["logits_tf_uncond"])], min_dalle["logits_tf_uncond"]
-            ),
-        ),
-        ("cached keys, first layer", TORCH, _error(keys, min_dalle["cache_K_cond_l0"])),
-        ("cached values, first layer", TORCH, _error(values, min_dalle["cache_V_cond_l0"])),
-    ]
+            relative_error(both, min_dalle["enc_state_uncond_cond"]),
+        )
+        theirs = min_dalle["logits_tf_uncond"]
+        forced = model(empty, empty_mask, tokens[:1, : len(theirs)])[0]
+        yield "logits, empty prompt", TORCH, relative_error(forced, theirs)
+        yield (
+            "cached keys, first layer",
+            TORCH,
+            relative_error(keys, min_dalle["cache_K_cond_l0"]),
+        )
+        error = relative_error(values, min_dalle["cache_V_cond_l0"])
+        yield "cached values, first layer", TORCH, error
 
 
 def _stepped(
@@ -223,7 +230,7 @@ def vqgan_errors(model: VQGAN, jax: Arrays) -> Iterator[tuple[str, str, float, b
     yield (
         "pixels of codes",
         VQGAN_JAX,
-        _error(_decoded(model, _tokens(jax["codes"])), jax["decoded"]),
+        relative_error(_decoded(model, _tokens(jax["codes"])), jax["decoded"]),
         False,
     )
     if model.config.has_encoder:
@@ -232,8 +239,13 @@ def vqgan_errors(model: VQGAN, jax: Arrays) -> Iterator[tuple[str, str, float, b
         share = float((codes.numpy() != jax["enc_indices"]).mean())
         yield "codes of pixels", VQGAN_JAX, share, True
         vectors = model.quantize.embedding(_grid(codes))
-        yield "codebook vectors of pixels", VQGAN_JAX, _error(vectors, jax["enc_quant"]), False
-        there_and_back = _error(_decoded(model, codes), jax["recon"])
+        yield (
+            "codebook vectors of pixels",
+            VQGAN_JAX,
+            relative_error(vectors, jax["enc_quant"]),
+            False,
+        )
+        there_and_back = relative_error(_decoded(model, codes), jax["recon"])
         yield "pixels there and back", VQGAN_JAX, there_and_back, False
 
 
@@ -257,7 +269,8 @@ def _tokens(array: NDArray[np.generic]) -> Tensor:
     return torch.from_numpy(array).long()
 
 
-def _error(ours: Tensor, theirs: NDArray[np.generic]) -> float:
+def relative_error(ours: Tensor, theirs: NDArray[np.generic]) -> float:
+    """The largest error of a tensor's numbers, as the head of this file defines it."""
     expected = torch.from_numpy(theirs)
     assert ours.shape == expected.shape, f"{tuple(ours.shape)} is not {tuple(expected.shape)}"
     return float(((ours - expected).abs() / expected.abs().clamp(min=1)).max())

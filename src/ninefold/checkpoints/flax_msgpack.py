@@ -36,7 +36,7 @@ _DTYPES = {
 }
 
 _MAX_DEPTH = 32
-_MAX_LEAVES = 100_000
+_MAX_ENTRIES = 10_000  # mega has under a thousand
 _MAX_NAME = 1024
 _CHUNK_MARK = "__msgpack_chunked_array__"
 
@@ -231,8 +231,8 @@ class _Parser:
             raise self._error(f"its maps are nested more than {_MAX_DEPTH} deep")
         entries: dict[str, _Node] = {}
         for _ in range(length):
-            if next(self._count) > _MAX_LEAVES:
-                raise self._error(f"it has more than {_MAX_LEAVES:,} entries")
+            if next(self._count) > _MAX_ENTRIES:
+                raise self._error(f"it has more than {_MAX_ENTRIES:,} entries")
             key = self._name("a key")
             if key in entries:
                 raise self._error(f"it names {key!r} twice")
