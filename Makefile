@@ -13,7 +13,7 @@ USE_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help draw test check format imports types unit parity parity-table pictures bench train corpus clean
+.PHONY: help draw test check format imports types unit parity parity-table pictures bench corpus train clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,9 @@ parity-table: $(DEV_STAMP) ## Write the table of docs/models.md anew
 
 pictures: $(DEV_STAMP) ## Draw the contact sheets of docs/pictures anew
 	$(RUN)/python scripts/draw_contact_sheets.py
+
+bench: $(DEV_STAMP) ## Memory and time of converting a checkpoint of mega's size
+	$(RUN)/python benchmarks/convert_mega.py
 
 corpus: $(DEV_STAMP) ## Fetch and render pocket's corpus (needs npm)
 	$(RUN)/ninefold corpus build
