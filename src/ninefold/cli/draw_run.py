@@ -152,7 +152,8 @@ def _compare(original: Original, data: bytes) -> str:
         return "This is the same picture, byte for byte."
     return (
         f"The file differs from {str(original.path)!r}: that was written by "
-        f"{shorten(original.recipe.software)!r}, or with another PyTorch, device or Pillow."
+        f"{shorten(original.recipe.software)!r}, or with another PyTorch, Pillow, device or number "
+        "of threads."
     )
 
 
