@@ -5,6 +5,7 @@ what it shows.
 """
 
 import dataclasses
+import functools
 import re
 from collections.abc import Mapping
 from importlib import resources
@@ -73,6 +74,7 @@ def default_policy_text() -> str:
     return (folder / "default.yaml").read_text(encoding="utf-8")
 
 
+@functools.cache
 def read_default_policy() -> PolicyDocument:
     """Return the policy that comes with Ninefold."""
     return parse_policy(default_policy_text(), "the default policy")
