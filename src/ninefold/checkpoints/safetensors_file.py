@@ -49,7 +49,8 @@ def write_tensors(path: Path, stream: TensorStream) -> None:
             spec = stream.specs[name]
             assert tuple(tensor.shape) == spec.shape, f"{name} is not of the shape announced"
             stored = tensor.detach().to("cpu", spec.dtype)
-            if spec.dtype == torch.float16 and not stored.isfinite().all():
+            is_narrowed = spec.dtype == torch.float16 != tensor.dtype
+            if is_narrowed and not stored.isfinite().all():
                 raise CheckpointError(
                     f"Tensor {name} has numbers that float16 cannot hold; store it as bfloat16 or "
                     "float32."
