@@ -44,6 +44,20 @@ def files(tmp_path: Path) -> Path:
     return folder
 
 
+def test_an_interrupted_pull_says_that_its_download_is_kept(
+    ninefold: RunInside, home: Path, standin: StandinHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ninefold.checkpoints.install.convert_model", interrupt)
+    result = ninefold("pull", "tiny-mini", "--endpoint", standin.endpoint)
+    assert (result.code, result.out) == (130, "")
+    assert result.err.endswith("Run it again: what was downloaded is kept.\n")
+    assert list((home / "models").iterdir()) == []
+    assert (home / "downloads" / "tiny-mini" / "vqgan" / "flax_model.msgpack").is_file()
+
+
 def test_a_model_is_pulled_from_the_endpoint_that_is_given(
     ninefold: RunInside, home: Path, standin: StandinHub
 ) -> None:

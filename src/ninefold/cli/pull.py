@@ -114,6 +114,8 @@ class _Screen:
         trace: TracebackType | None,
     ) -> None:
         self._bars.stop()
+        if kind is KeyboardInterrupt:
+            self.step("Stopped; nothing was installed. Run it again: what was downloaded is kept.")
 
     def step(self, message: str) -> None:
         from ninefold.cli.messages import printable
