@@ -133,7 +133,7 @@ def test_a_mistake_is_answered_with_the_file_the_category_and_the_key(
         ("- a", "the top level has to be a mapping"),
         ("", "the top level has to be a mapping"),
         ("a: \x00", "is not YAML"),
-        ("[" * 2_000, "is not YAML"),
+        ("[" * 1_000, "is not YAML"),
         ("a: 2026-99-99", "is not YAML"),
     ],
 )
