@@ -1,6 +1,7 @@
 """Our networks equal the references on the same weights, from every format that they publish."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -19,9 +20,15 @@ from tests.parity.comparison import (
     read_arrays,
 )
 
+PAGE = Path(__file__).parents[2] / "docs" / "models.md"
+
 
 def assert_equal(rows: list[ParityRow]) -> None:
+    """Every row is within the tolerance, and stands in the table of docs/models.md."""
+    page = PAGE.read_text(encoding="utf-8")
     for row in rows:
+        documented = f"| {row.model} | {row.file_format} | {row.tensor} | {row.reference} |"
+        assert documented in page, "run `make parity-table`"
         assert row.error <= (0.0 if row.is_exact else TOLERANCE), row
 
 
