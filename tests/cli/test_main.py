@@ -155,7 +155,7 @@ def test_an_interruption_keeps_what_was_drawn(workplace: Path) -> None:
         assert process.stdout is not None
         first = process.stdout.readline().strip()
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "Stopped; what was drawn before is kept" in err
     assert "Traceback" not in err
