@@ -17,6 +17,9 @@ from ninefold.errors import CheckpointError, UserError
 class Inner:
     size: int
 
+    def __post_init__(self) -> None:
+        assert 12 % self.size >= 0
+
 
 @dataclass(frozen=True)
 class Outer:
@@ -50,6 +53,9 @@ def test_what_is_written_as_json_reads_back_equal() -> None:
         ({"inner": {}}, "it: inner lacks size"),
         ({"inner": 3}, "it: inner is not a JSON object"),
         ({"name": 3}, "it: name cannot be 3"),
+        ({"inner": {"size": -1}}, "it: inner: size cannot be -1"),
+        ({"inner": {"size": 10**13}}, "it: inner: size cannot be 10000000000000"),
+        ({"inner": {"size": 0}}, "it: inner is not usable: a size is 0"),
         ({"inner": {"size": True}}, "it: inner: size cannot be true"),
         ({"inner": {"size": 2.5}}, "it: inner: size cannot be 2.5"),
         ({"scale": True}, "it: scale cannot be true"),

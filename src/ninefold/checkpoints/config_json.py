@@ -11,6 +11,9 @@ from ninefold.errors import CheckpointError, UserError
 
 Config = TypeVar("Config")
 
+_TOO_MANY = 1 << 40
+"""Above every count and size that a configuration can mean; sizes of files are among them."""
+
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read a file that holds one JSON object.
@@ -57,6 +60,8 @@ def parse_config(config_type: type[Config], values: Any, where: str) -> Config:
         raise CheckpointError(f"{where} lacks {', '.join(missing)}.") from None
     except ValueError as error:
         raise CheckpointError(f"{where} is not usable: {error}") from None
+    except ArithmeticError:
+        raise CheckpointError(f"{where} is not usable: a size is 0.") from None
 
 
 def _required(config_type: Any) -> list[str]:
@@ -86,7 +91,8 @@ def _parse(hint: Any, value: Any, where: str) -> Any:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return float(_checked(is_number, value, where))
     is_right = isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
-    return _checked(is_right, value, where)
+    is_absurd = hint is int and is_right and not 0 <= value < _TOO_MANY
+    return _checked(is_right and not is_absurd, value, where)
 
 
 def _checked(is_right: bool, value: Any, where: str) -> Any:

@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from ninefold.errors import CheckpointError
+
 Model = TypeVar("Model", bound=nn.Module)
 Config = TypeVar("Config")
 
@@ -31,9 +33,20 @@ class _NoInitialisation(TorchFunctionMode):
 
 
 def build_empty(build: Callable[[Config], Model], config: Config) -> Model:
-    """Build a network whose parameters have shapes but no content, to be assigned."""
-    with torch.device("meta"), _NoInitialisation():
-        return build(config)
+    """Build a network whose parameters have shapes but no content, to be assigned.
+
+    Raises:
+        CheckpointError: the configuration is of a network beyond every address space.
+    """
+    try:
+        with torch.device("meta"), _NoInitialisation():
+            return build(config)
+    except (RuntimeError, TypeError) as error:
+        if "overflow" not in str(error).lower():
+            raise
+        raise CheckpointError(
+            "The configuration is damaged: no network has sizes like its; install it again."
+        ) from None
 
 
 def shapes_of(build: Callable[[Config], nn.Module], config: Config) -> dict[str, tuple[int, ...]]:
