@@ -228,7 +228,7 @@ PRESETS: Mapping[str, Preset] = _by_name(
     Preset(
         name="pocket",
         source="This project: chosen by eye on contact sheets of the pocket model.",
-        params=SamplingParams(condition_scale=3.0, top_k=64),
+        params=SamplingParams(condition_scale=1.5, top_k=8, temperature=0.6),
     ),
 )
 """The named settings, each with its source; `get_preset` explains an unknown name."""

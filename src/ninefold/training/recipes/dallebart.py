@@ -28,10 +28,10 @@ pictures more often was worth more than seeing more of them (docs/LOG.md)."""
 VARIANTS = 1
 """Versions of each picture that are encoded: 1 is the picture alone, more are mirrored or moved."""
 BLANK_CAPTIONS = 0.1
-BEGINNING = 8
+BEGINNING = 4
 """Codes of a beginning. The first codes are the ones that the caption must tell: what follows, the
 codes before it tell. Every other step learns only them, from more samples for the same time."""
-BEGINNINGS = 4
+BEGINNINGS = 8
 """Beginnings in a step for each whole picture in a step."""
 POCKET_DALLEBART = DalleBartConfig(
     encoder_layers=2,
@@ -98,7 +98,7 @@ class DalleBartTask:
         """Return four pictures of each of the sample prompts by the averaged weights."""
         model = DalleBart(self.model.config).eval()
         model.load_state_dict(average)
-        params = SamplingParams(seed=1, count=4, condition_scale=3.0, top_k=64)
+        params = SamplingParams(seed=1, count=4, condition_scale=1.5, top_k=8, temperature=0.6)
         columns = []
         for prompt in SAMPLE_PROMPTS:
             encoded = [self.tokenizer.encode(f" {prompt}"), self.tokenizer.encode_unconditional()]
