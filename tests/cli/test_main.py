@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ ENDLESS = "a cat\n" * 500
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    # A shell starts background jobs with Ctrl-C ignored, and children inherit that.
+    heed_interruption = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     return subprocess.Popen(
         [sys.executable, "-c", COMMAND, "draw", *arguments],
         cwd=folder,
@@ -31,6 +34,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
+        preexec_fn=heed_interruption,
     )
 
 
