@@ -13,7 +13,7 @@ USE_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help draw test check format imports types unit parity parity-table pictures bench corpus train clean
+.PHONY: help draw test check format imports types policy unit parity parity-table pictures bench corpus train clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,7 +21,7 @@ help: ## List the targets
 draw: $(USE_STAMP) ## Draw nine pictures: make draw PROMPT="a red apple"
 	@$(RUN)/ninefold draw $(ARGS) -- "$$PROMPT"
 
-test: check unit ## All checks and tests, as CI runs them
+test: check policy unit ## All checks and tests, as CI runs them
 
 check: $(DEV_STAMP) ## Format, lint, types, layers, spelling
 	$(RUN)/ruff format --check .
@@ -29,6 +29,9 @@ check: $(DEV_STAMP) ## Format, lint, types, layers, spelling
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	$(RUN)/codespell src tests docs scripts benchmarks examples *.md Makefile
+
+policy: $(DEV_STAMP) ## Precision and recall of the prompt policy; fails below its limits
+	$(RUN)/ninefold policy test
 
 unit: $(DEV_STAMP) ## Tests with branch coverage
 	$(RUN)/pytest --cov --cov-report=

@@ -16,6 +16,9 @@ from ninefold.errors import CancelledError, UserError
 from ninefold.generation.decode import decode_picture, decode_square
 from ninefold.generation.params import PRESETS
 from ninefold.pictures.png import encode_png
+from ninefold.safety.policy_file import parse_policy
+from ninefold.safety.prompt_policy import PromptPolicy
+from ninefold.safety.verdict import RefusedError
 from tests.tiny import tiny_model_folder
 
 PROMPT = "a red apple"
@@ -221,3 +224,37 @@ def test_a_number_format_is_the_transformers_alone(tiny_model: Path) -> None:
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError):
         TextToImage.load(tmp_path)
+
+
+POLICY = """
+format: ninefold-policy-1
+version: "7"
+appeal: Write to us.
+categories:
+  cats: {title: cats, action: warn, rules: [{id: soft, terms: [cat]}]}
+  dogs: {title: dogs, action: refuse, rules: [{id: hard, terms: [dog]}]}
+"""
+
+
+@pytest.fixture
+def guarded(tiny_model: Path) -> TextToImage:
+    policy = PromptPolicy(parse_policy(POLICY, "the policy"))
+    return TextToImage.load(tiny_model, "cpu", policy=policy)
+
+
+def test_a_prompt_that_the_policy_refuses_is_not_drawn(guarded: TextToImage) -> None:
+    steps: list[Progress] = []
+    with pytest.raises(RefusedError, match=r"rule hard of policy 7.*Write to us") as refusal:
+        guarded.draw("a do\u200bg", on_progress=steps.append)
+    assert refusal.value.verdict.category == "dogs"
+    assert steps == []
+
+
+def test_what_the_policy_warns_of_is_drawn_the_same_with_a_notice(
+    guarded: TextToImage, model: TextToImage
+) -> None:
+    params = SamplingParams(seed=1, count=1)
+    drawn, unasked = guarded.draw("a cat", params), model.draw("a cat", params)
+    assert any("rule soft of policy 7" in notice for notice in drawn.notices)
+    assert drawn.pictures[0].codes == unasked.pictures[0].codes
+    assert guarded.draw("a pear", params).notices == model.draw("a pear", params).notices

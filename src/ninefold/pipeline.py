@@ -23,6 +23,8 @@ from ninefold.generation.decode import Pixels, decode_picture, decode_square, fi
 from ninefold.generation.generate import DrawingState, ShouldStop, TextInput, generate
 from ninefold.generation.params import SamplingParams, get_preset
 from ninefold.generation.rerank import pick_best, score_pictures
+from ninefold.safety.prompt_policy import PromptPolicy
+from ninefold.safety.verdict import Action
 from ninefold.text import EncodedText
 from ninefold.text.prompt import clean_prompt
 from ninefold.text.reader import ClipReader, PromptReader
@@ -31,11 +33,18 @@ from ninefold.text.reader import ClipReader, PromptReader
 class TextToImage:
     """A model that draws prompts. Load it once and draw many times."""
 
-    def __init__(self, folder: Path, device: torch.device, dtype: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        device: torch.device,
+        dtype: str,
+        policy: PromptPolicy | None = None,
+    ) -> None:
         config = read_config(folder)
         sizes, clip_sizes = config.dallebart, config.clip
         self.config = config
         self.dtype = dtype
+        self.policy = policy
         self.reader = PromptReader(
             folder,
             sizes.max_text_length,
@@ -53,7 +62,12 @@ class TextToImage:
 
     @classmethod
     def load(
-        cls, model: str | Path = "pocket", device: str = "auto", dtype: str = "float32"
+        cls,
+        model: str | Path = "pocket",
+        device: str = "auto",
+        dtype: str = "float32",
+        *,
+        policy: PromptPolicy | None = None,
     ) -> Self:
         """Load an installed model.
 
@@ -62,13 +76,14 @@ class TextToImage:
             device: see `ninefold.devices.resolve_device`.
             dtype: "float32", "bfloat16" or "float16", for the transformer. VQGAN and CLIP take a
                 small part of the time and always run in float32.
+            policy: what prompts are asked before they are drawn; None draws every prompt.
 
         Raises:
             UserError: there is no such model, device or number format.
             CheckpointError: the model's files are damaged.
         """
         resolve_dtype(dtype)
-        return cls(find_model(model), resolve_device(device), dtype)
+        return cls(find_model(model), resolve_device(device), dtype, policy)
 
     def draw(
         self,
@@ -93,14 +108,16 @@ class TextToImage:
 
         Raises:
             UserError: the prompt is blank or too long, or the model cannot draw by these settings.
+            RefusedError: the policy refuses the prompt.
             CancelledError: `should_stop` said so.
             NinefoldError: the model's numbers are not finite.
         """
         if preview_every < 1:
             raise UserError(f"preview_every must be 1 or more codes, not {preview_every}.")
         params = params or get_preset(self.config.preset).params
+        policy_notices = self._ask_policy(prompt, params.negative_prompt)
         prompt, params, notices = _clean(prompt, params)
-        notices += self._check_ranking(params)
+        notices += policy_notices + self._check_ranking(params)
         read = self.reader.read(prompt, params.negative_prompt, params.dialect)
         tally = _Tally(on_progress, should_stop, params.num_drawn)
 
@@ -130,6 +147,13 @@ class TextToImage:
             native_size=self.config.native_size,
             notices=notices + read.notices,
         )
+
+    def _ask_policy(self, prompt: str, negative_prompt: str) -> tuple[str, ...]:
+        """Ask the policy about the prompt as it came: with what cleaning would take out of it."""
+        if self.policy is None:
+            return ()
+        verdict = self.policy.require_allowed(prompt, negative_prompt)
+        return () if verdict.action is Action.ALLOW else (verdict.reason,)
 
     def _check_ranking(self, params: SamplingParams) -> tuple[str, ...]:
         if self.clip is not None or not params.rank or params.num_drawn == 1 or params.seamless:

@@ -195,3 +195,30 @@ def test_a_picture_of_a_model_without_a_safe_name_is_drawn_with_the_folder_given
     path = write_picture(tmp_path, model="My Model!")
     request = read_options(DrawOptions(like=path, model=str(model)))
     assert request.model_folder == model
+
+
+def test_a_refused_prompt_keeps_all_prompts_from_being_drawn(model: Path) -> None:
+    options = {"prompts": ["a cat", "a swastika flag"], "policy": "default"}
+    with pytest.raises(UserError, match=r"^Prompt 2: .*\(rule hate-terms of policy .*mistake"):
+        read(model, **options)
+    with pytest.raises(UserError, match=r"^This prompt is refused"):
+        read(model, prompts=["a swastika flag"], policy="default")
+    assert read(model, prompts=["a swastika flag"]).policy is None
+
+
+def test_a_policy_is_asked_about_the_negative_prompt_too(model: Path) -> None:
+    assert read(model, prompts=["a woman"], policy="default", negative="blur").policy is not None
+    with pytest.raises(UserError, match="This prompt is refused"):
+        read(model, prompts=["a woman"], policy="default", negative="clothes")
+
+
+def test_a_policy_is_asked_about_a_picture_that_is_drawn_again(tmp_path: Path, model: Path) -> None:
+    name = write_picture(tmp_path, prompt="a swastika flag")
+    with pytest.raises(UserError, match="hate-terms"):
+        read(model, prompts=[], like=name, policy="default")
+    assert read(model, prompts=[], like=name).policy is None
+
+
+def test_a_policy_file_that_is_not_there_is_the_users_mistake(model: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read"):
+        read(model, policy="none.yaml")

@@ -112,6 +112,14 @@ def draw(  # noqa: PLR0913 - one argument for each option
             rich_help_panel=_DRAWING,
         ),
     ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Refuse what a prompt policy refuses: default is Ninefold's own, else a policy "
+            "file.  [default: draw everything]",
+        ),
+    ] = None,
     out: Annotated[
         str,
         typer.Option(
@@ -182,6 +190,7 @@ def draw(  # noqa: PLR0913 - one argument for each option
             negative=negative,
             seamless=seamless or None,
             candidates=candidates,
+            policy=policy,
             out=out,
             grid=grid,
             json=json,

@@ -15,12 +15,17 @@ from ninefold.cli.prompts import gather_prompts
 from ninefold.errors import UserError
 from ninefold.generation.params import SamplingParams, get_preset
 from ninefold.pictures.png import Recipe, Setting, read_recipe
+from ninefold.safety.prompt_policy import PromptPolicy
+from ninefold.safety.verdict import RefusedError
 from ninefold.text.prompt import clean_prompt
 
 DEFAULT_MODEL = "pocket"
 DEFAULT_DTYPE = "float32"
 DTYPES = ("float32", "bfloat16", "float16")
 """Names of the number formats; `ninefold.devices` knows what they are."""
+
+OWN_POLICY = "default"
+"""What `--policy` calls the prompt policy that comes with Ninefold."""
 
 DTYPE_SETTING = "dtype"
 """The one setting of a recipe that is no sampling parameter."""
@@ -46,6 +51,7 @@ class DrawOptions:
     negative: str | None = None
     seamless: bool | None = None
     candidates: int | None = None
+    policy: str | None = None
     out: str = "pictures"
     grid: bool | None = None
     json: bool = False
@@ -80,6 +86,8 @@ class DrawRequest:
     """None for a grid where there are several pictures."""
     is_json: bool
     is_quiet: bool
+    policy: PromptPolicy | None = None
+    """What the prompts have been asked, and are asked again for notices; None asks nothing."""
     original: Original | None = None
 
     def params(self, model_preset: str) -> SamplingParams:
@@ -123,6 +131,7 @@ def _read_prompts(options: DrawOptions) -> DrawRequest:
         has_grid=options.grid,
         is_json=options.json,
         is_quiet=options.quiet,
+        policy=_ask_policy(options.policy, prompts, options.negative),
     )
 
 
@@ -153,6 +162,7 @@ def _read_original(options: DrawOptions) -> DrawRequest:
         has_grid=False,
         is_json=options.json,
         is_quiet=options.quiet,
+        policy=_ask_policy(options.policy, [recipe.prompt], str(settings["negative_prompt"] or "")),
         original=Original(path, path.read_bytes(), recipe),
     )
 
@@ -175,7 +185,7 @@ def _refuse_beside_like(options: DrawOptions) -> None:
     """Refuse options that --like takes from the picture."""
     if options.prompts:
         raise UserError("--like takes the prompt from the picture; leave out either of them.")
-    allowed = ("prompts", "model", "like", "out", "json", "quiet", "device")
+    allowed = ("prompts", "model", "like", "policy", "out", "json", "quiet", "device")
     for entry in dataclasses.fields(options):
         if entry.name not in allowed and getattr(options, entry.name) is not None:
             is_no_grid = entry.name == "grid" and options.grid is False
@@ -199,6 +209,26 @@ def _find_model_of(recipe: Recipe, options: DrawOptions) -> Path:
             f"The picture was drawn by the model {label!r}; give its folder with --model, for here "
             f"is none of that name: {error}"
         ) from None
+
+
+def _ask_policy(
+    name: str | None, prompts: Sequence[str], negative_prompt: str | None
+) -> PromptPolicy | None:
+    """Return the policy of that name, or None; it has been asked about all prompts.
+
+    Raises:
+        UserError: there is no such policy, or it refuses a prompt, so nothing is drawn of any.
+    """
+    if name is None:
+        return None
+    policy = PromptPolicy.load(None if name == OWN_POLICY else Path(name))
+    for number, prompt in enumerate(prompts, start=1):
+        verdict = policy.check(prompt, negative_prompt)
+        if verdict.is_refused and len(prompts) > 1:
+            raise UserError(f"Prompt {number}: {RefusedError(verdict)}")
+        if verdict.is_refused:
+            raise RefusedError(verdict)
+    return policy
 
 
 def _read_dtype(name: Setting) -> str:

@@ -36,7 +36,9 @@ def run(request: DrawRequest) -> None:
     """
     with prepared_folder(request.out), _memory_explained(request):
         with progress_bar("Loading the model", is_hidden=request.is_quiet):
-            artist = TextToImage.load(request.model_folder, request.device, request.dtype)
+            artist = TextToImage.load(
+                request.model_folder, request.device, request.dtype, policy=request.policy
+            )
         params = request.params(artist.config.preset)
         if request.original is not None:
             _require_same_model(request.original, artist)

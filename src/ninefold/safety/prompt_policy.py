@@ -17,7 +17,7 @@ from ninefold.safety.policy_file import (
     read_policy,
 )
 from ninefold.safety.term_index import Found, TermIndex
-from ninefold.safety.verdict import Action, Verdict, explain
+from ninefold.safety.verdict import Action, RefusedError, Verdict, explain
 
 _ALLOWED = "allow:"
 
@@ -62,6 +62,17 @@ class PromptPolicy:
         found = [verdict for verdict in verdicts if verdict is not None]
         silent = Verdict(Action.ALLOW, self.version)
         return max(found, key=lambda verdict: verdict.action, default=silent)
+
+    def require_allowed(self, prompt: str, negative_prompt: str | None = None) -> Verdict:
+        """Return the verdict of `check` for a prompt that may be drawn.
+
+        Raises:
+            RefusedError: it may not.
+        """
+        verdict = self.check(prompt, negative_prompt)
+        if verdict.is_refused:
+            raise RefusedError(verdict)
+        return verdict
 
 
 class _RuleSet:

@@ -6,6 +6,8 @@ A verdict is made to be kept as a record, so nothing of the prompt is in it.
 import dataclasses
 import enum
 
+from ninefold.errors import UserError
+
 
 class Action(enum.IntEnum):
     """What is done with a request; the stricter of two is the greater."""
@@ -52,6 +54,14 @@ class Verdict:
             "reason": self.reason,
             "appeal": self.appeal,
         }
+
+
+class RefusedError(UserError):
+    """A policy refuses what was asked for; the message says by which rule and how to object."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(f"{verdict.reason} {verdict.appeal}".rstrip())
+        self.verdict = verdict
 
 
 def explain(action: Action, title: str, rule: str, version: str) -> str:
