@@ -1,0 +1,46 @@
+"""What may be chosen about an engine, apart from the model and the backend. Pure Python."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """Sizes and limits.
+
+    Raises:
+        ValueError: a value that an engine cannot work with.
+    """
+
+    num_slots: int = 18
+    """Pictures that are drawn at a time; each takes two decoder rows and their cache.
+
+    Two prompts of nine: on a CPU throughput hardly grows beyond that, while every picture gets
+    slower.
+    """
+    reserved_slots: int = 0
+    """Of those, slots that only requests with a priority above 0 may take."""
+    max_wait_s: float | None = None
+    """A request whose last picture is expected later than this is refused; None for no limit."""
+    max_waiting_images: int = 4096
+    """Pictures that may wait for a slot; bounds the memory of the queue."""
+    max_pending_previews: int = 9
+    """Previews that wait to be painted; what comes on top takes the place of the oldest."""
+    num_threads: int | None = None
+    """Processor threads for decoding and painting together; None for PyTorch's own number."""
+
+    def __post_init__(self) -> None:
+        if self.num_slots < 1:
+            raise ValueError(f"num_slots={self.num_slots} must be 1 or more.")
+        if not 0 <= self.reserved_slots < self.num_slots:
+            raise ValueError(
+                f"reserved_slots={self.reserved_slots} must be 0 to {self.num_slots - 1}, so that "
+                "requests without priority have a slot."
+            )
+        if self.max_wait_s is not None and self.max_wait_s <= 0:
+            raise ValueError(f"max_wait_s={self.max_wait_s} must be above 0; None for no limit.")
+        if self.max_waiting_images < 1 or self.max_pending_previews < 0:
+            raise ValueError(
+                "max_waiting_images must be 1 or more, max_pending_previews 0 or more."
+            )
+        if self.num_threads is not None and self.num_threads < 1:
+            raise ValueError(f"num_threads={self.num_threads} must be 1 or more.")
