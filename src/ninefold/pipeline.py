@@ -3,14 +3,11 @@
 No mathematics of its own: what is drawn is said in `generation/`, what is read in `text/`.
 """
 
-import dataclasses
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from ninefold.checkpoints.load import load_clip, load_dallebart, load_vqgan
@@ -19,14 +16,12 @@ from ninefold.checkpoints.registry import find_model
 from ninefold.devices import resolve_device, resolve_dtype
 from ninefold.drawing import Drawing, Picture, Preview, Progress
 from ninefold.errors import CancelledError, UserError
-from ninefold.generation.decode import Pixels, decode_picture, decode_square, fill_codes
-from ninefold.generation.generate import DrawingState, ShouldStop, TextInput, generate
+from ninefold.generation.generate import DrawingState, ShouldStop, generate
 from ninefold.generation.params import SamplingParams, get_preset
-from ninefold.generation.rerank import pick_best, score_pictures
+from ninefold.painting import Painter, order_pictures
+from ninefold.preparation import PreparedPrompt, prepare_prompt
 from ninefold.safety.prompt_policy import PromptPolicy
 from ninefold.safety.verdict import Action
-from ninefold.text import EncodedText
-from ninefold.text.prompt import clean_prompt
 from ninefold.text.reader import ClipReader, PromptReader
 
 
@@ -59,6 +54,7 @@ class TextToImage:
         self.dallebart = load_dallebart(folder, device, resolve_dtype(dtype))
         self.vqgan = load_vqgan(folder, device)
         self.clip = load_clip(folder, device)
+        self.painter = Painter(config, self.vqgan, self.clip, self.clip_reader)
 
     @classmethod
     def load(
@@ -116,9 +112,10 @@ class TextToImage:
             raise UserError(f"preview_every must be 1 or more codes, not {preview_every}.")
         params = params or get_preset(self.config.preset).params
         policy_notices = self._ask_policy(prompt, params.negative_prompt)
-        prompt, params, notices = _clean(prompt, params)
-        notices += policy_notices + self._check_ranking(params)
-        read = self.reader.read(prompt, params.negative_prompt, params.dialect)
+        ready = prepare_prompt(
+            self.reader, self.config, prompt, params, has_clip=self.clip is not None
+        )
+        params = ready.params
         tally = _Tally(on_progress, should_stop, params.num_drawn)
 
         def on_step(state: DrawingState) -> None:
@@ -129,23 +126,23 @@ class TextToImage:
 
         codes = generate(
             self.dallebart,
-            _text_input(read.prompt, read.unconditional),
+            ready.text,
             params,
             self.config.vqgan.n_embed,
             on_step=on_step,
             should_stop=should_stop,
         )
         paint = self._paint_square if params.seamless else self._paint_each
-        pictures = paint(codes, params, prompt, tally)
+        pictures = paint(codes, ready, tally)
         return Drawing(
-            prompt=prompt,
+            prompt=ready.prompt,
             params=params,
-            pictures=_order(pictures, params.count),
+            pictures=order_pictures(pictures, params.count),
             model_name=self.config.name,
             model_sha256=self.config.sha256,
             dtype=self.dtype,
             native_size=self.config.native_size,
-            notices=notices + read.notices,
+            notices=policy_notices + ready.notices,
         )
 
     def _ask_policy(self, prompt: str, negative_prompt: str) -> tuple[str, ...]:
@@ -155,67 +152,26 @@ class TextToImage:
         verdict = self.policy.require_allowed(prompt, negative_prompt)
         return () if verdict.action is Action.ALLOW else (verdict.reason,)
 
-    def _check_ranking(self, params: SamplingParams) -> tuple[str, ...]:
-        if self.clip is not None or not params.rank or params.num_drawn == 1 or params.seamless:
-            return ()
-        name = self.config.name
-        if params.num_drawn > params.count:
-            raise UserError(
-                f"Choosing among candidates needs a CLIP, and model {name!r} has none; "
-                "leave the candidates out."
-            )
-        return (f"Model {name!r} has no CLIP, so its pictures are not ranked.",)
-
     def _previews(self, state: DrawingState) -> Iterator[Preview]:
         length = self.config.dallebart.image_length
         if state.codes.shape[1] < length:
             for index, codes in zip(state.image_indices, state.codes, strict=True):
-                pixels = decode_picture(self.vqgan, fill_codes(codes, length))
-                yield Preview(self._enlarge(pixels), index, len(codes))
+                yield self.painter.preview(codes, index)
 
-    def _paint_each(
-        self, codes: Tensor, params: SamplingParams, prompt: str, tally: "_Tally"
-    ) -> list[Picture]:
+    def _paint_each(self, codes: Tensor, ready: PreparedPrompt, tally: "_Tally") -> list[Picture]:
         pictures = []
-        for index, row in zip(params.image_indices, codes, strict=True):
+        prompt = ready.prompt if ready.params.rank else None
+        for index, row in zip(ready.params.image_indices, codes, strict=True):
             tally.check_stop()
-            pixels = decode_picture(self.vqgan, row)
-            score = self._score(pixels, prompt) if params.rank else None
-            pictures.append(Picture(self._enlarge(pixels), index, score, tuple(row.tolist())))
+            pictures.append(self.painter.paint(row, index, prompt))
             tally.count_pictures(len(pictures))
         return pictures
 
-    def _paint_square(
-        self, codes: Tensor, params: SamplingParams, _prompt: str, tally: "_Tally"
-    ) -> list[Picture]:
+    def _paint_square(self, codes: Tensor, ready: PreparedPrompt, tally: "_Tally") -> list[Picture]:
         tally.check_stop()
-        side, size = math.isqrt(len(codes)), self.config.picture_size
-        square = self._enlarge(decode_square(self.vqgan, codes), side)
-        corners = [(size * column, size * row) for row in range(side) for column in range(side)]
-        images = [square.crop((x, y, x + size, y + size)) for x, y in corners]
-        tally.count_pictures(len(images))
-        return [
-            Picture(image, index, None, tuple(row.tolist()))
-            for image, index, row in zip(images, params.image_indices, codes, strict=True)
-        ]
-
-    def _enlarge(self, pixels: Pixels, num_pictures: int = 1) -> Image.Image:
-        """Return the pixels of a square of `num_pictures`² pictures in the size that is given."""
-        image = Image.fromarray(pixels)
-        if self.config.native_size == self.config.picture_size:
-            return image
-        side = num_pictures * self.config.picture_size
-        return image.resize((side, side), Image.Resampling.LANCZOS)
-
-    def _score(self, pixels: Pixels, prompt: str) -> float | None:
-        """Score one picture alone, so that its score does not depend on the others."""
-        if self.clip is None or self.clip_reader is None:
-            return None
-        device = self.clip.logit_scale.device
-        text = self.clip_reader.read(prompt)
-        picture = torch.from_numpy(pixels).to(device).permute(2, 0, 1)[None] / 255
-        ids, mask = torch.tensor(text.ids), torch.tensor(text.mask)
-        return float(score_pictures(self.clip, picture, ids.to(device), mask.to(device)))
+        pictures = self.painter.paint_square(codes, ready.params.image_indices)
+        tally.count_pictures(len(pictures))
+        return pictures
 
 
 class _Tally:
@@ -245,27 +201,3 @@ class _Tally:
     def _report(self, step: int, finished: int) -> None:
         if self.on_progress is not None:
             self.on_progress(Progress(step, self.num_steps + self.num_pictures, finished))
-
-
-def _clean(prompt: str, params: SamplingParams) -> tuple[str, SamplingParams, tuple[str, ...]]:
-    cleaned = clean_prompt(prompt)
-    if not params.negative_prompt:
-        return cleaned.text, params, cleaned.notices
-    negative = clean_prompt(params.negative_prompt, "The negative prompt")
-    params = dataclasses.replace(params, negative_prompt=negative.text)
-    return cleaned.text, params, cleaned.notices + negative.notices
-
-
-def _text_input(prompt: EncodedText, unconditional: EncodedText) -> TextInput:
-    texts = (prompt, unconditional)
-    return TextInput(
-        torch.tensor([text.ids for text in texts]), torch.tensor([text.mask for text in texts])
-    )
-
-
-def _order(pictures: Sequence[Picture], count: int) -> tuple[Picture, ...]:
-    """The best `count`, best first; all in drawing order where they have no scores."""
-    scores = [picture.score for picture in pictures if picture.score is not None]
-    if not scores:
-        return tuple(pictures)
-    return tuple(pictures[index] for index in pick_best(torch.tensor(scores), count).tolist())

@@ -28,7 +28,7 @@ def all_params(draw: st.DrawFn) -> SamplingParams:
     return SamplingParams(
         seed=draw(st.integers(0, MAX_SEED)),
         count=count,
-        first_image=draw(st.integers(0, MAX_IMAGE_INDEX)),
+        first_image=draw(st.integers(0, MAX_IMAGE_INDEX + 1 - (candidates or count))),
         condition_scale=scale,
         temperature=draw(st.floats(0.0, 100.0, exclude_min=True)),
         top_k=draw(st.integers(0, 20_000)),
@@ -71,6 +71,7 @@ def test_whole_and_decimal_numbers_are_one_setting() -> None:
         ({"seed": 2**64}, "seed"),
         ({"seed": "7"}, "not '7'"),
         ({"first_image": -1}, "first_image"),
+        ({"first_image": 2**32 - 9, "candidates": 10}, "first_image"),
         ({"condition_scale": -0.1}, "condition_scale must be a number from 0 to 100"),
         ({"condition_scale": float("nan")}, "condition_scale"),
         ({"condition_scale": None}, "not None"),

@@ -91,7 +91,7 @@ def generate(
         NinefoldError: the model's logits are not finite.
     """
     length = model.config.image_length
-    known = _read_first_codes(first_codes or {}, params, num_codes, length)
+    known = read_first_codes(first_codes or {}, params, num_codes, length)
     groups = _groups_of(params.image_indices)
     drawn = []
     with torch.inference_mode():
@@ -115,6 +115,27 @@ def choose_start_token(params: SamplingParams, config: DalleBartConfig, num_code
     if params.dialect == "min-dalle":
         return num_codes - 1
     return config.decoder_start_token_id
+
+
+def read_first_codes(
+    first_codes: Mapping[int, Sequence[int]], params: SamplingParams, num_codes: int, length: int
+) -> Tensor:
+    """Return (num_drawn, N) with the codes that are given, and -1 elsewhere.
+
+    Raises:
+        UserError: they cannot be the first codes of these pictures.
+    """
+    known = torch.full((params.num_drawn, length), -1)
+    for index, codes in first_codes.items():
+        if index not in params.image_indices:
+            raise UserError(f"Codes of picture {index} were given, but it is not to be drawn.")
+        if len(codes) > length or not all(0 <= code < num_codes for code in codes):
+            raise UserError(
+                f"The codes given for picture {index} are not this model's: at most {length}, "
+                f"each from 0 to {num_codes - 1}."
+            )
+        known[index - params.first_image, : len(codes)] = torch.tensor(codes, dtype=torch.int64)
+    return known
 
 
 class _Group:
@@ -194,20 +215,3 @@ def _read_texts(model: DalleBart, text: TextInput, is_guided: bool) -> CrossCach
     tokens, mask = text.tokens[:num_texts].to(device), text.mask[:num_texts].to(device)
     states = [model.encode(tokens[i : i + 1], mask[i : i + 1]) for i in range(num_texts)]
     return model.build_cross_cache(torch.cat(states), mask)
-
-
-def _read_first_codes(
-    first_codes: Mapping[int, Sequence[int]], params: SamplingParams, num_codes: int, length: int
-) -> Tensor:
-    """Return (num_drawn, N) with the codes that are given, and -1 elsewhere."""
-    known = torch.full((params.num_drawn, length), -1)
-    for index, codes in first_codes.items():
-        if index not in params.image_indices:
-            raise UserError(f"Codes of picture {index} were given, but it is not to be drawn.")
-        if len(codes) > length or not all(0 <= code < num_codes for code in codes):
-            raise UserError(
-                f"The codes given for picture {index} are not this model's: at most {length}, "
-                f"each from 0 to {num_codes - 1}."
-            )
-        known[index - params.first_image, : len(codes)] = torch.tensor(codes, dtype=torch.int64)
-    return known

@@ -92,6 +92,7 @@ class SamplingParams:
             raise UserError(f"dialect must be {choices}, not {self.dialect!r}.")
         self._check_negative_prompt()
         self._check_candidates()
+        self._check_last_image()
         self._check_seamless()
 
     def _check_negative_prompt(self) -> None:
@@ -114,6 +115,13 @@ class SamplingParams:
             )
         if self.candidates > self.count and not self.rank:
             raise UserError("Choosing among candidates needs ranking; use rank=True.")
+
+    def _check_last_image(self) -> None:
+        if self.image_indices[-1] > MAX_IMAGE_INDEX:
+            raise UserError(
+                f"{self.num_drawn} pictures from first_image={self.first_image} go beyond the last "
+                f"index, {MAX_IMAGE_INDEX}; use a smaller first_image."
+            )
 
     def _check_seamless(self) -> None:
         if not self.seamless:
