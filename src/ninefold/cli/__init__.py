@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import ninefold
-from ninefold.cli import corpus, draw, models, policy, pull, train, verify
+from ninefold.cli import corpus, draw, evaluate, models, policy, pull, train, verify
 from ninefold.cli.messages import printable, tell
 from ninefold.errors import NinefoldError, UserError
 
@@ -33,6 +33,7 @@ app.command("pull")(pull.pull)
 app.command("models")(models.models)
 app.command("verify")(verify.verify)
 app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(policy.app, name="policy")
 

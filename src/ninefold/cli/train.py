@@ -1,4 +1,4 @@
-"""`ninefold train`: train pocket, or one of its parts, and pack it as a model."""
+"""`ninefold train`: train pocket, one of its parts or its evaluator, and pack it as a model."""
 
 import signal
 from pathlib import Path
@@ -15,7 +15,8 @@ def train(
     stage: Annotated[
         str,
         typer.Argument(
-            help="tokenizer, vqgan, dallebart, vqgan-decoder, clip, export; or pocket for all."
+            help="tokenizer, vqgan, dallebart, vqgan-decoder, clip, export; or pocket for all "
+            "of these; or evaluator."
         ),
     ],
     corpus: Annotated[Path, typer.Option(help="Folder that `ninefold corpus build` wrote.")] = Path(
@@ -31,20 +32,30 @@ def train(
         int, typer.Option(min=0, help="Threads of the processor; 0 leaves it to PyTorch.")
     ] = 0,
 ) -> None:
-    """Train pocket: all stages in order, or one.
+    """Train pocket: all stages in order, or one; or the evaluator that judges it.
 
     A stage that was stopped, also by Ctrl-C or a kill, goes on from its last save with the same
     losses; a finished one does nothing.
     """
     import torch
 
+    from ninefold.training.evaluator import EvaluatorRun
     from ninefold.training.pocket import STAGES, PocketRun
 
-    if stage != "pocket" and stage not in STAGES:
-        raise UserError(f"{stage!r} is no stage; use pocket or one of {', '.join(STAGES)}.")
+    if stage not in ("pocket", "evaluator", *STAGES):
+        stages = ", ".join((*STAGES, "evaluator"))
+        raise UserError(f"{stage!r} is no stage; use pocket or one of {stages}.")
     if threads:
         torch.set_num_threads(threads)
     stop = _StopOnSignal()
+    if stage == "evaluator":
+        tell("stage evaluator")
+        folder = runs / "evaluator"
+        judge = EvaluatorRun(folder, corpus, stop.is_asked, lambda row: tell(_line(row)))
+        if judge.train(folder / "model") is None:
+            raise typer.Abort
+        tell(f"wrote {folder / 'model'}")
+        return
     run = PocketRun(runs, corpus, stop.is_asked, lambda row: tell(_line(row)))
     for name in STAGES if stage == "pocket" else (stage,):
         if stop.is_asked():

@@ -1,0 +1,53 @@
+"""The evaluator from nothing to its folder: tokenizer, training, export. Not a stage of pocket."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ninefold.checkpoints.evaluator import TOKENIZER_FILE, EvaluatorConfig, save_evaluator
+from ninefold.corpus.build import read_records
+from ninefold.errors import UserError
+from ninefold.training.captions import save_tokenizer, write_captions
+from ninefold.training.recipes.evaluator import (
+    CAPTION_SEED,
+    EVALUATOR_CLIP,
+    VOCAB_SIZE,
+    evaluator_recipe,
+)
+from ninefold.training.trainer import train
+
+TRAINED_ON = "Real pictures of pocket's corpus; one in ten of its pictures held out by hash."
+
+
+@dataclass(frozen=True)
+class EvaluatorRun:
+    """The folder of a run and what is called while it trains."""
+
+    root: Path
+    corpus: Path
+    should_stop: Callable[[], bool] = lambda: False
+    on_log: Callable[[dict[str, float]], None] = lambda _row: None
+
+    def __post_init__(self) -> None:
+        if not (self.corpus / "manifest.json").is_file():
+            raise UserError(
+                f"{self.corpus} holds no corpus; run `ninefold corpus build --out {self.corpus}` "
+                "first."
+            )
+
+    def train(self, folder: Path) -> EvaluatorConfig | None:
+        """Train, or go on, and write the evaluator into `folder` when it is finished.
+
+        Returns:
+            What was written; None where the run was stopped before its end.
+        """
+        tokenizer = self.root / "tokenizer"
+        if not (tokenizer / TOKENIZER_FILE).exists():
+            captions = write_captions(read_records(self.corpus), CAPTION_SEED)
+            save_tokenizer(captions, VOCAB_SIZE, tokenizer)
+        task, config = evaluator_recipe(self.corpus, tokenizer)
+        average = train(task, config, self.root, self.should_stop, self.on_log)
+        if self.should_stop():
+            return None
+        saved = EvaluatorConfig(EVALUATOR_CLIP, TRAINED_ON)
+        return save_evaluator(folder, saved, average, tokenizer / TOKENIZER_FILE)
