@@ -27,3 +27,11 @@ class DownloadError(NinefoldError):
 
 class CancelledError(NinefoldError):
     """The drawing was cancelled before it was finished."""
+
+
+class OverloadedError(NinefoldError):
+    """So much is waiting that the request is not taken; it may come again later."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s

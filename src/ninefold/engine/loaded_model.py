@@ -1,0 +1,55 @@
+"""The parts of a model that the engine draws with, apart from the decoder's backend."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import torch
+
+from ninefold.checkpoints.load import load_clip, load_vqgan
+from ninefold.checkpoints.native import ModelConfig, read_config
+from ninefold.generation.params import SamplingParams
+from ninefold.painting import Painter
+from ninefold.preparation import PreparedPrompt, prepare_prompt
+from ninefold.text.reader import ClipReader, PromptReader
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """Configuration, reader of prompts, painter."""
+
+    config: ModelConfig
+    reader: PromptReader
+    painter: Painter
+
+    @classmethod
+    def load(
+        cls, folder: Path, device: torch.device, vqgan_dtype: torch.dtype = torch.float32
+    ) -> Self:
+        """Load from a model's folder.
+
+        Raises:
+            UserError: the folder holds no model.
+            CheckpointError: a file is damaged.
+        """
+        config = read_config(folder)
+        sizes, clip_sizes = config.dallebart, config.clip
+        reader = PromptReader(
+            folder,
+            sizes.max_text_length,
+            sizes.encoder_vocab_size,
+            has_normalizer=config.normalize_text,
+        )
+        clip_reader = None
+        if clip_sizes is not None:
+            clip_reader = ClipReader(
+                folder, clip_sizes.max_positions, clip_sizes.vocab_size, reader
+            )
+        vqgan = load_vqgan(folder, device, vqgan_dtype)
+        painter = Painter(config, vqgan, load_clip(folder, device), clip_reader)
+        return cls(config, reader, painter)
+
+    def prepare(self, prompt: str, params: SamplingParams) -> PreparedPrompt:
+        """Make a prompt ready to be drawn; see `prepare_prompt`."""
+        has_clip = self.painter.clip is not None
+        return prepare_prompt(self.reader, self.config, prompt, params, has_clip=has_clip)
