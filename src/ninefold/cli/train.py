@@ -1,14 +1,24 @@
 """`ninefold train`: train pocket, one of its parts or its evaluator, and pack it as a model."""
 
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ninefold.cli.messages import tell
 from ninefold.errors import UserError
+
+if TYPE_CHECKING:
+    from ninefold.checkpoints.native import ModelConfig
+
+
+APART = ("evaluator", "finetune")
+"""Trainings that are no stage of pocket."""
+
+_CORPUS = Path("runs/corpus")
 
 
 def train(
@@ -16,59 +26,61 @@ def train(
         str,
         typer.Argument(
             help="tokenizer, vqgan, dallebart, vqgan-decoder, clip, export; or pocket for all "
-            "of these; or evaluator."
+            "of these; or evaluator; or finetune."
         ),
     ],
-    corpus: Annotated[Path, typer.Option(help="Folder that `ninefold corpus build` wrote.")] = Path(
-        "runs/corpus"
-    ),
+    corpus: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that `ninefold corpus build` wrote.  [default: runs/corpus; for finetune "
+            "runs/own-corpus]",
+            show_default=False,
+        ),
+    ] = None,
     runs: Annotated[
         Path, typer.Option(help="Folder of saved states, logs and sample pictures.")
     ] = Path("runs/pocket"),
     out: Annotated[
-        Path, typer.Option(help="Folder of the packed model, written by export.")
-    ] = Path("runs/pocket/model"),
+        Path | None,
+        typer.Option(
+            help="Folder of the packed model, written by export, evaluator and finetune.  "
+            "[default: model, evaluator/model or finetune/model below --runs]",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="Model that finetune teaches: its name or folder.")
+    ] = "pocket",
+    steps: Annotated[int, typer.Option(min=1, help="Steps of finetune.")] = 1000,
     threads: Annotated[
         int, typer.Option(min=0, help="Threads of the processor; 0 leaves it to PyTorch.")
     ] = 0,
 ) -> None:
-    """Train pocket: all stages in order, or one; or the evaluator that judges it.
+    """Train pocket: all stages in order, or one; the evaluator; or a model on your own pictures.
 
     A stage that was stopped, also by Ctrl-C or a kill, goes on from its last save with the same
     losses; a finished one does nothing.
     """
     import torch
 
-    from ninefold.training.evaluator import EvaluatorRun
-    from ninefold.training.pocket import STAGES, PocketRun
+    from ninefold.training.pocket import STAGES
 
-    if stage not in ("pocket", "evaluator", *STAGES):
-        stages = ", ".join((*STAGES, "evaluator"))
-        raise UserError(f"{stage!r} is no stage; use pocket or one of {stages}.")
+    if stage not in ("pocket", *APART, *STAGES):
+        raise UserError(
+            f"{stage!r} is no stage; use pocket or one of {', '.join((*STAGES, *APART))}."
+        )
     if threads:
         torch.set_num_threads(threads)
     stop = _StopOnSignal()
     if stage == "evaluator":
-        tell("stage evaluator")
-        folder = runs / "evaluator"
-        judge = EvaluatorRun(folder, corpus, stop.is_asked, lambda row: tell(_line(row)))
-        if judge.train(folder / "model") is None:
-            raise typer.Abort
-        tell(f"wrote {folder / 'model'}")
-        return
-    run = PocketRun(runs, corpus, stop.is_asked, lambda row: tell(_line(row)))
-    for name in STAGES if stage == "pocket" else (stage,):
-        if stop.is_asked():
-            raise typer.Abort
-        tell(f"stage {name}")
-        if name == "export":
-            config = run.export(out)
-            total = sum(record.bytes for record in config.files.values())
-            tell(f"wrote {out}, {total / 1e6:.1f} MB")
-        else:
-            getattr(run, f"train_{name.replace('-', '_')}")()
-    if stop.is_asked():
-        raise typer.Abort
+        folder = out or runs / "evaluator" / "model"
+        _train_evaluator(corpus or _CORPUS, runs / "evaluator", folder, stop)
+    elif stage == "finetune":
+        folder = out or runs / "finetune" / "model"
+        _finetune(corpus or Path("runs/own-corpus"), runs / "finetune", model, steps, folder, stop)
+    else:
+        stages = STAGES if stage == "pocket" else (stage,)
+        _train_pocket(stages, corpus or _CORPUS, runs, out or runs / "model", stop)
 
 
 class _StopOnSignal:
@@ -86,6 +98,56 @@ class _StopOnSignal:
         self._asked = True
         tell("saving before the next step; once more to stop at once")
         signal.signal(number, signal.SIG_DFL)
+
+
+def _train_pocket(
+    stages: Sequence[str], corpus: Path, runs: Path, out: Path, stop: _StopOnSignal
+) -> None:
+    from ninefold.training.pocket import PocketRun
+
+    run = PocketRun(runs, corpus, stop.is_asked, _tell_row)
+    for name in stages:
+        if stop.is_asked():
+            raise typer.Abort
+        tell(f"stage {name}")
+        if name == "export":
+            _tell_model(out, run.export(out))
+        else:
+            getattr(run, f"train_{name.replace('-', '_')}")()
+    if stop.is_asked():
+        raise typer.Abort
+
+
+def _train_evaluator(corpus: Path, root: Path, out: Path, stop: _StopOnSignal) -> None:
+    from ninefold.training.evaluator import EvaluatorRun
+
+    tell("stage evaluator")
+    if EvaluatorRun(root, corpus, stop.is_asked, _tell_row).train(out) is None:
+        raise typer.Abort
+    tell(f"wrote {out}")
+
+
+def _finetune(
+    corpus: Path, root: Path, model: str, steps: int, out: Path, stop: _StopOnSignal
+) -> None:
+    from ninefold.checkpoints.registry import find_model
+    from ninefold.training.finetune import FinetuneRun
+
+    tell(f"teaching {model}")
+    run = FinetuneRun(root, corpus, find_model(model), steps, stop.is_asked, _tell_row)
+    config = run.train(out)
+    if config is None:
+        raise typer.Abort
+    _tell_model(out, config)
+
+
+def _tell_model(folder: Path, config: "ModelConfig") -> None:
+    total = sum(record.bytes for record in config.files.values())
+    tell(f"wrote {folder}, {total / 1e6:.1f} MB")
+
+
+def _tell_row(row: dict[str, float]) -> None:
+    tell(_line(row))
 
 
 def _line(row: dict[str, float]) -> str:

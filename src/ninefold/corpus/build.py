@@ -18,6 +18,7 @@ from ninefold.corpus.render import render
 from ninefold.corpus.sources import PICTURE_SOURCES, WORD_SOURCE, Source, fetch_package
 
 FORMAT = "ninefold-corpus-1"
+MANIFEST_FILE = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Record:
     tags: tuple[str, ...]
     group: str
     subgroup: str
+    captions: tuple[str, ...] = ()
+    """What a person wrote of it; where there is any, none is made of label and tags."""
 
 
 def build_corpus(
@@ -55,7 +58,7 @@ def build_corpus(
         CheckpointError: a package is damaged or not the pinned one.
     """
     if is_built(folder, size):
-        return int(json.loads((folder / "manifest.json").read_text())["num_pictures"])
+        return int(json.loads((folder / MANIFEST_FILE).read_text())["num_pictures"])
     documents = list(_documents(cache))
     records, pictures = [], []
     with ProcessPoolExecutor(num_workers) as pool:
@@ -75,14 +78,14 @@ def build_corpus(
     content = {**manifest(size), "num_pictures": len(records)}
     partial_manifest = folder / "manifest.json.partial"
     partial_manifest.write_text(json.dumps(content, indent=1))
-    partial_manifest.rename(folder / "manifest.json")
+    partial_manifest.rename(folder / MANIFEST_FILE)
     return len(records)
 
 
 def is_built(folder: Path, size: int) -> bool:
     """Say whether `folder` holds the corpus that the pinned sources give at this size."""
     try:
-        found = json.loads((folder / "manifest.json").read_text())
+        found = json.loads((folder / MANIFEST_FILE).read_text())
     except (OSError, ValueError):
         return False
     found.pop("num_pictures", None)
@@ -93,7 +96,11 @@ def read_records(folder: Path) -> list[Record]:
     """Read the records of a built corpus, in the order of its pictures."""
     with (folder / "records.jsonl").open(encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
-    return [Record(**{**row, "tags": tuple(row["tags"])}) for row in rows]
+    lists = ("tags", "captions")
+    return [
+        Record(**{**row, **{name: tuple(row[name]) for name in lists if name in row}})
+        for row in rows
+    ]
 
 
 def manifest(size: int) -> dict[str, object]:

@@ -41,6 +41,9 @@ class BiasLayerNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, width) to the same shape."""
+        if x.dtype != self.bias.dtype:
+            # Under autocast: the fused norm has no backward pass for a bias of another format.
+            return F.layer_norm(x, self.bias.shape, eps=NORM_EPS) + self.bias.to(x.dtype)
         return F.layer_norm(x, self.bias.shape, bias=self.bias, eps=NORM_EPS)
 
 

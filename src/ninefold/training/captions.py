@@ -22,7 +22,10 @@ def write_captions(records: Sequence[Record], seed: int) -> list[list[str]]:
     for number, record in enumerate(records):
         of_picture = []
         for index in range(CAPTIONS_PER_PICTURE):
-            text = write_caption(record.label, record.tags, record.style, seed + number, index)
+            if record.captions:
+                text = record.captions[index % len(record.captions)]
+            else:
+                text = write_caption(record.label, record.tags, record.style, seed + number, index)
             if text not in known:
                 known[text] = normalize(text)
             of_picture.append(known[text])

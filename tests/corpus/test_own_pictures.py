@@ -1,0 +1,84 @@
+"""A person's own pictures become a corpus that training reads, and nothing else is replaced."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ninefold.corpus.build import read_records
+from ninefold.corpus.own_pictures import build_own_corpus
+from ninefold.errors import UserError
+from ninefold.training.captions import write_captions
+
+
+def png(size: tuple[int, int] = (40, 20), colour: str = "red") -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, "PNG")
+    return file.getvalue()
+
+
+def write_pictures(folder: Path) -> Path:
+    """Write two pictures with captions and one that is damaged."""
+    folder.mkdir()
+    for name, colour, captions in (("a", "red", "a red thing\nred"), ("b", "blue", "a blue thing")):
+        (folder / f"{name}.png").write_bytes(png(colour=colour))
+        (folder / f"{name}.txt").write_text(captions)
+    (folder / "c.png").write_bytes(b"damaged")
+    (folder / "c.txt").write_text("a damaged thing")
+    return folder
+
+
+def test_pictures_are_squares_of_the_size_with_their_own_captions(tmp_path: Path) -> None:
+    built = build_own_corpus(write_pictures(tmp_path / "mine"), tmp_path / "corpus", 16)
+    assert built.num_pictures == 2
+    assert built.left_out == (("c.png", "it is no picture that can be read"),)
+    pictures = np.load(tmp_path / "corpus/pictures.npy")
+    assert pictures.shape == (2, 16, 16, 4)
+    assert pictures[1, 8, 8].tolist() == [0, 0, 255, 255]
+    records = read_records(tmp_path / "corpus")
+    assert records[0].captions == ("a red thing", "red")
+    assert {text.strip() for text in write_captions(records, seed=0)[0]} == {"a red thing", "red"}
+
+
+def test_a_picture_is_turned_as_its_camera_says(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    picture = Image.new("RGB", (32, 32), "white")
+    picture.paste("black", (0, 0, 32, 16))
+    turned = Image.Exif()
+    turned[0x0112] = 3  # upside down
+    picture.save(tmp_path / "mine/a.png", exif=turned)
+    (tmp_path / "mine/a.txt").write_text("night below day")
+    build_own_corpus(tmp_path / "mine", tmp_path / "corpus", 16)
+    shown = np.load(tmp_path / "corpus/pictures.npy")[0]
+    assert shown[2, 8].tolist() == [255] * 4
+    assert shown[13, 8].tolist() == [0, 0, 0, 255]
+
+
+def test_building_again_replaces_the_own_corpus(tmp_path: Path) -> None:
+    mine = write_pictures(tmp_path / "mine")
+    build_own_corpus(mine, tmp_path / "corpus", 16)
+    (mine / "b.txt").unlink()
+    assert build_own_corpus(mine, tmp_path / "corpus", 32).num_pictures == 1
+    assert json.loads((tmp_path / "corpus/manifest.json").read_text())["size"] == 32
+
+
+def test_the_corpus_of_pocket_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    manifest = tmp_path / "corpus/manifest.json"
+    manifest.write_text('{"format": "ninefold-corpus-1"}')
+    with pytest.raises(UserError, match="holds another corpus"):
+        build_own_corpus(write_pictures(tmp_path / "mine"), tmp_path / "corpus", 16)
+    assert manifest.read_text() == '{"format": "ninefold-corpus-1"}'
+
+
+def test_without_a_usable_picture_nothing_is_written(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "c.png").write_bytes(b"damaged")
+    (mine / "c.txt").write_text("a damaged thing")
+    with pytest.raises(UserError, match=r"no picture that can be used; c\.png"):
+        build_own_corpus(mine, tmp_path / "corpus", 16)
+    assert not (tmp_path / "corpus").exists()

@@ -1,0 +1,82 @@
+"""A model learns a person's own pictures, from its own weights, and becomes a model that draws."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from ninefold.checkpoints.native import load_state
+from ninefold.corpus.own_pictures import build_own_corpus
+from ninefold.errors import UserError
+from ninefold.generation.params import SamplingParams
+from ninefold.pipeline import TextToImage
+from ninefold.training.finetune import FinetuneRun
+from ninefold.training.recipes.finetune import VARIANTS, FinetuneTask, finetune_recipe
+from ninefold.training.trainer import train
+
+COLOURS = ("red", "green", "blue")
+
+
+@pytest.fixture(scope="module")
+def own_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three pictures of 16 pixels, the size that the tiny model draws."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "mine").mkdir()
+    for colour in COLOURS:
+        file = io.BytesIO()
+        Image.new("RGB", (32, 32), colour).save(file, "PNG")
+        (folder / "mine" / f"{colour}.png").write_bytes(file.getvalue())
+        (folder / "mine" / f"{colour}.txt").write_text(f"a {colour} square\n{colour}")
+    build_own_corpus(folder / "mine", folder / "corpus", 16)
+    return folder / "corpus"
+
+
+def test_teaching_starts_from_the_models_weights_and_lowers_the_loss(
+    own_corpus: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    task, config = finetune_recipe(own_corpus, tiny_model, num_steps=30)
+    before = load_state(tiny_model, "dallebart")
+    assert all(torch.equal(before[name], v) for name, v in task.model.state_dict().items())
+    assert task.dataset.codes.shape == (3, VARIANTS, 16)
+    assert task.dataset.text_tokens.shape[:2] == (3, 2)
+    rows: list[dict[str, float]] = []
+    config = replace(
+        config, batch_size=6, log_every=10, learning_rate=5e-3, warmup_steps=1, autocast="float32"
+    )
+    train(task, config, tmp_path, on_log=rows.append)
+    assert rows[-1]["loss"] < rows[0]["loss"] / 2
+    with Image.open(tmp_path / "sample.png") as sample:
+        assert sample.size == (3 * 16, 4 * 16)
+
+
+def test_a_stopped_run_goes_on_and_becomes_a_model_that_draws(
+    own_corpus: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    asked = iter([False, True, True])
+    stopped = FinetuneRun(tmp_path / "run", own_corpus, tiny_model, 2, lambda: next(asked))
+    assert stopped.train(tmp_path / "model") is None
+    assert not (tmp_path / "model").exists()
+    config = FinetuneRun(tmp_path / "run", own_corpus, tiny_model, 2).train(tmp_path / "model")
+    assert config is not None
+    assert config.name == "tiny-finetuned"
+    painter = TextToImage.load(tmp_path / "model", device="cpu")
+    assert painter.clip is not None
+    drawing = painter.draw("a red square", SamplingParams(count=1, condition_scale=1.0))
+    assert drawing.pictures[0].image.size == (32, 32)
+    assert drawing.model_sha256 != TextToImage.load(tiny_model).config.sha256
+
+
+def test_pictures_of_another_size_say_how_to_build_them(
+    own_corpus: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    build_own_corpus(own_corpus.parent / "mine", tmp_path / "large", 32)
+    with pytest.raises(UserError, match="build it again with --size 16"):
+        FinetuneTask(tmp_path / "large", tiny_model)
+
+
+def test_without_a_corpus_it_says_how_to_build_one(tiny_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="ninefold corpus build --from"):
+        FinetuneRun(tmp_path, tmp_path / "corpus", tiny_model, 1)
