@@ -11,9 +11,10 @@ VENV := .venv
 RUN := $(VENV)/bin
 USE_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+PAGE_STAMP := node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help draw test check format imports types policy unit parity parity-table pictures bench corpus train clean
+.PHONY: help draw test check page format imports types policy unit parity parity-table pictures bench corpus train clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -23,7 +24,7 @@ draw: $(USE_STAMP) ## Draw nine pictures: make draw PROMPT="a red apple"
 
 test: check policy unit ## All checks and tests, as CI runs them
 
-check: $(DEV_STAMP) ## Format, lint, types, layers, spelling
+check: $(DEV_STAMP) page ## Format, lint, types, layers, spelling
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
 	$(RUN)/mypy
@@ -37,6 +38,11 @@ unit: $(DEV_STAMP) ## Tests with branch coverage
 	$(RUN)/pytest --cov --cov-report=
 	$(RUN)/coverage report --fail-under=90
 	$(RUN)/coverage report --include='*/generation/*,*/checkpoints/*,*/text/*' --fail-under=95
+
+page: $(PAGE_STAMP) ## The page's modules: eslint, types (tsc), node --test
+	npm run --silent lint
+	npm run --silent types
+	npm run --silent test
 
 format: $(DEV_STAMP) ## Format the code and sort its imports
 	$(RUN)/ruff format .
@@ -67,7 +73,7 @@ train: corpus ## Train pocket from nothing; goes on where it stopped
 	$(RUN)/ninefold train pocket
 
 clean: ## Remove the environment and caches, keep trained runs
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
+	rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -81,4 +87,8 @@ $(USE_STAMP): pyproject.toml scripts/install_torch.sh | $(VENV)/bin/python
 
 $(DEV_STAMP): $(USE_STAMP)
 	$(RUN)/python -m pip install --quiet --editable '.[dev,train]'
+	@touch $@
+
+$(PAGE_STAMP): package.json package-lock.json scripts/install_page_tools.sh
+	bash scripts/install_page_tools.sh
 	@touch $@

@@ -1,0 +1,191 @@
+/** The page that draws: wires its components to the service, the address bar and the history. */
+
+import { cancelJob, createJob, Problem, publishJob, readJob, reportPicture, suggestPrompts } from "./api.js";
+import { Board } from "./board.js";
+import { bodyAgain } from "./draw-request.js";
+import { need } from "./element.js";
+import { entryOf } from "./history-entries.js";
+import { remember } from "./history-store.js";
+import { JobStatus } from "./job-status.js";
+import { JobStream } from "./job-stream.js";
+import { fold, isEnded, pathOf, stateOf } from "./job-state.js";
+import { Lightbox } from "./lightbox.js";
+import { pageData, pageSay } from "./page-data.js";
+import { PromptForm } from "./prompt-form.js";
+import { PromptHeading } from "./prompt-heading.js";
+import { ReportDialog } from "./report-dialog.js";
+import { ShareBar } from "./share-bar.js";
+
+/** @typedef {import("./job-state.js").JobDocument} JobDocument */
+/** @typedef {import("./draw-request.js").DrawBody} DrawBody */
+
+const say = pageSay();
+const told = need(document, ".showing > .said", HTMLElement);
+const tell = (/** @type {string} */ text) => {
+  told.textContent = text;
+};
+const heading = new PromptHeading(document.body, document.title);
+const form = new PromptForm(need(document, ".prompt-form", HTMLFormElement));
+const board = new Board(need(document, ".board", HTMLElement), say);
+const voice = need(document, "#voice", HTMLElement);
+const status = new JobStatus(need(document, ".job-status", HTMLElement), voice, say);
+const bar = new ShareBar(need(document, ".share-bar", HTMLElement), tell, say);
+const lightbox = new Lightbox(need(document, ".lightbox", HTMLDialogElement), say);
+const report = new ReportDialog(need(document, ".report-dialog", HTMLDialogElement));
+
+/** @type {import("./job-state.js").JobState|null} */
+let state = null;
+/** @type {JobStream|null} */
+let stream = null;
+let isConnected = true;
+let isPublic = Boolean(pageData("job-page")?.is_public);
+let reportedHash = "";
+
+function show() {
+  heading.update(state);
+  board.update(state);
+  status.update(state, isConnected);
+  bar.update(state, isPublic);
+  if (state) lightbox.update(state);
+}
+
+/**
+ * Show a job and follow it to its end; null shows the empty board.
+ * @param {JobDocument|null} job
+ */
+function follow(job) {
+  stream?.close();
+  stream = null;
+  isConnected = true;
+  state = job && stateOf(job, Date.now());
+  tell("");
+  if (job && !isEnded(job.status)) {
+    stream = new JobStream(pathOf(job.links.events), onEvent, (connected) => {
+      isConnected = connected;
+      show();
+    });
+  }
+  show();
+}
+
+/** @param {import("./job-state.js").JobEvent} event */
+function onEvent(event) {
+  if (!state) return;
+  state = fold(state, event, Date.now());
+  if (isEnded(state.status)) remember(entryOf(state.job));
+  show();
+}
+
+/**
+ * Ask for a drawing. A connection that breaks on the way is mended by asking again with the same
+ * key, which the service answers with the same job.
+ *
+ * @param {DrawBody} body
+ */
+async function ask(body) {
+  const key = crypto.randomUUID?.() ?? String(Math.random());
+  form.update(true);
+  try {
+    const job = await createJob(body, key).catch((error) => {
+      if (error instanceof Problem && error.status === 0 && navigator.onLine) return createJob(body, key);
+      throw error;
+    });
+    isPublic = false;
+    history.pushState(null, "", `/g/${job.id}`);
+    remember(entryOf(job));
+    follow(job);
+    bringIntoView();
+  } catch (error) {
+    form.complain(wordsFor(error));
+  } finally {
+    form.update(false);
+  }
+}
+
+/** @param {unknown} error */
+function wordsFor(error) {
+  if (!(error instanceof Problem)) throw error;
+  if (error.status === 0) return say("live.error.offline");
+  return error.message || say("live.error.other", { status: error.status });
+}
+
+/** On a narrow screen the board lies below the form. */
+function bringIntoView() {
+  const showing = need(document, ".showing", HTMLElement);
+  if (showing.getBoundingClientRect().top < innerHeight / 2) return;
+  const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  showing.scrollIntoView({ behavior: isStill ? "auto" : "smooth", block: "start" });
+}
+
+/** Show what the address says, after back and forward. */
+async function followAddress() {
+  const id = /^\/g\/([\w-]+)/.exec(location.pathname)?.[1];
+  if (lightbox.root.open) return lightbox.root.close();
+  if (!id) return follow(null);
+  if (state?.job.id === id) return undefined;
+  try {
+    follow(await readJob(id));
+  } catch {
+    location.reload(); // the server says best what is wrong with an address
+  }
+  return undefined;
+}
+
+/**
+ * @param {string} type
+ * @param {(detail: any) => void} handle
+ */
+function on(type, handle) {
+  document.addEventListener(type, (event) => handle(/** @type {CustomEvent} */ (event).detail));
+}
+
+on("ask-drawing", ({ body }) => ask(body));
+on("draw-again", ({ sameSeed }) => state && ask(bodyAgain(state.job, sameSeed)));
+on("cancel-job", () => state && cancelJob(state.job.id).catch((error) => tell(wordsFor(error))));
+on("open-picture", ({ index }) => {
+  if (!state) return;
+  history.pushState({ isLightbox: true }, "");
+  lightbox.open(state, index);
+});
+lightbox.root.addEventListener("close", () => {
+  if (history.state?.isLightbox) history.back();
+});
+on("report-picture", ({ hash }) => {
+  reportedHash = hash;
+  report.open();
+});
+on("send-report", ({ reason, note }) => {
+  reportPicture(reportedHash, { job_id: state?.job.id ?? "", reason, note }).then(
+    () => report.done(say("live.report.done"), true),
+    (error) => report.done(wordsFor(error), false),
+  );
+});
+on("publish-job", ({ isPublic: wanted }) => {
+  if (!state) return;
+  publishJob(state.job.id, wanted).then(
+    () => {
+      isPublic = wanted;
+      tell(say(wanted ? "live.publish.done" : "live.unpublish.done"));
+      show();
+    },
+    (error) => tell(wordsFor(error)),
+  );
+});
+
+/** @type {AbortController|null} */
+let looking = null;
+on("want-suggestions", ({ text }) => {
+  looking?.abort();
+  looking = new AbortController();
+  // Suggestions are a kindness; without them one types on.
+  suggestPrompts(text, looking.signal).then((prompts) => form.suggest(prompts), () => undefined);
+});
+
+addEventListener("popstate", followAddress);
+window.addEventListener("pagehide", () => stream?.close());
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted && state && !isEnded(state.status)) readJob(state.job.id).then(follow, () => undefined);
+});
+
+const job = pageData("job");
+if (job || location.pathname === "/") follow(job);
