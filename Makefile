@@ -10,17 +10,21 @@ export PROMPT
 VENV := .venv
 RUN := $(VENV)/bin
 USE_STAMP := $(VENV)/.installed
+SERVE_STAMP := $(VENV)/.installed-serve
 DEV_STAMP := $(VENV)/.installed-dev
 PAGE_STAMP := node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help draw test check page format imports types policy unit parity parity-table pictures bench corpus train clean
+.PHONY: help draw serve test check page format imports types policy unit parity parity-table pictures bench corpus train clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 draw: $(USE_STAMP) ## Draw nine pictures: make draw PROMPT="a red apple"
 	@$(RUN)/ninefold draw $(ARGS) -- "$$PROMPT"
+
+serve: $(SERVE_STAMP) ## Serve pages and APIs at http://127.0.0.1:8000: make serve ARGS="--model mini"
+	@$(RUN)/ninefold serve $(ARGS)
 
 test: check policy unit ## All checks and tests, as CI runs them
 
@@ -85,8 +89,12 @@ $(USE_STAMP): pyproject.toml scripts/install_torch.sh | $(VENV)/bin/python
 	$(RUN)/python -m pip install --quiet --editable .
 	@touch $@
 
+$(SERVE_STAMP): $(USE_STAMP)
+	$(RUN)/python -m pip install --quiet --editable '.[serve]'
+	@touch $@
+
 $(DEV_STAMP): $(USE_STAMP)
-	$(RUN)/python -m pip install --quiet --editable '.[dev,train]'
+	$(RUN)/python -m pip install --quiet --editable '.[dev,train,serve]'
 	@touch $@
 
 $(PAGE_STAMP): package.json package-lock.json scripts/install_page_tools.sh

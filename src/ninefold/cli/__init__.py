@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import ninefold
-from ninefold.cli import corpus, draw, evaluate, models, policy, pull, train, verify
+from ninefold.cli import corpus, draw, evaluate, models, policy, pull, serve, train, verify
 from ninefold.cli.messages import printable, tell
 from ninefold.errors import NinefoldError, UserError
 
@@ -29,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("draw")(draw.draw)
+app.command("serve")(serve.serve)
 app.command("pull")(pull.pull)
 app.command("models")(models.models)
 app.command("verify")(verify.verify)

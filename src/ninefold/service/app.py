@@ -1,0 +1,123 @@
+"""The gateway's application: surfaces, errors in their shapes, and what is open while it runs."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from ninefold import __version__
+from ninefold.service.gateway import Gateway
+from ninefold.service.problems import Problem
+from ninefold.service.requests import BodyLimitShape, RequestIds
+from ninefold.service.routes import native
+from ninefold.service.settings import Settings
+from ninefold.service.store.objects import StorageError
+from ninefold.service.store.retry import DATABASE_AWAY
+from ninefold.service.surfaces import SurfaceRoutes, render_for
+
+SURFACES: tuple[SurfaceRoutes, ...] = (native.SURFACE,)
+"""All surfaces there are; the settings say which are answered. A new one is added here."""
+
+MAX_BODY_BYTES = 64 * 1024
+"""Largest body of a request; a prompt is far smaller."""
+
+_RETRY_S = 3.0
+
+
+def build_app(
+    settings: Settings,
+    opened: AbstractAsyncContextManager[Gateway],
+    surfaces: Sequence[SurfaceRoutes] = SURFACES,
+) -> FastAPI:
+    """Return the application.
+
+    Args:
+        settings: the service's.
+        opened: opens the gateway when the application starts, and closes it.
+        surfaces: those that there are.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with opened as gateway:
+            app.state.gateway = gateway
+            yield
+
+    answered = [surface for surface in surfaces if surface.name in settings.surfaces]
+    app = FastAPI(
+        title="Ninefold",
+        summary="Any prompt, nine pictures.",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url="/docs" if settings.show_docs else None,
+        redoc_url=None,
+        openapi_url="/openapi.json" if settings.show_docs else None,
+    )
+    for surface in answered:
+        for router in surface.routers:
+            app.include_router(router)
+    _add_error_handlers(app, answered)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=["X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"],
+        )
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
+    app.add_middleware(BodyLimitShape, surfaces=answered, max_bytes=MAX_BODY_BYTES)
+    app.add_middleware(RequestIds)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
+    return app
+
+
+def _add_error_handlers(app: FastAPI, surfaces: Sequence[SurfaceRoutes]) -> None:
+    async def handle(request: Request, error: Exception) -> Response:
+        return render_for(surfaces, to_problem(error), request)
+
+    kinds = (Problem, RequestValidationError, HTTPException, StorageError, *DATABASE_AWAY)
+    for kind in (*kinds, Exception):
+        app.add_exception_handler(kind, handle)
+
+
+def to_problem(error: Exception) -> Problem:
+    """Return any error that a route raises as a problem; nothing of an unexpected one is shown."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, RequestValidationError):
+        return _to_invalid(error)
+    if isinstance(error, HTTPException):
+        code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(
+            error.status_code, "invalid_request" if error.status_code < 500 else "internal"
+        )
+        return Problem(error.status_code, code, str(error.detail), headers=error.headers or {})
+    if isinstance(error, StorageError):
+        return Problem(503, "storage_unavailable", str(error), retry_after_s=_RETRY_S)
+    if isinstance(error, DATABASE_AWAY):
+        return Problem(
+            503,
+            "database_unavailable",
+            "The database is away for a moment; ask again.",
+            retry_after_s=_RETRY_S,
+        )
+    return Problem(500, "internal", "Something went wrong inside the service.")
+
+
+def _to_invalid(error: RequestValidationError) -> Problem:
+    problems = [
+        {"at": "/".join(str(part) for part in item["loc"]), "message": str(item["msg"])}
+        for item in error.errors()
+    ]
+    first = problems[0]
+    is_json = any(item["type"] == "json_invalid" for item in error.errors())
+    detail = "The body is not JSON." if is_json else f"{first['at']}: {first['message']}."
+    return Problem(400 if is_json else 422, "invalid_request", detail, extra={"errors": problems})

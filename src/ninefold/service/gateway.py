@@ -1,0 +1,103 @@
+"""What the gateway holds while it runs, opened and closed with it. No torch, no engine."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ninefold.safety.live_policy import LivePolicy
+from ninefold.safety.verdict import Verdict
+from ninefold.service.jobs.acceptance import PromptCheck, Reception
+from ninefold.service.jobs.following import Followers
+from ninefold.service.jobs.housekeeping import keep_house
+from ninefold.service.jobs.queue import Queue
+from ninefold.service.jobs.reading import JobReader
+from ninefold.service.limits import RateLimits
+from ninefold.service.model_facts import ModelFacts, read_model_facts
+from ninefold.service.settings import Settings
+from ninefold.service.store.database import build_async_engine
+from ninefold.service.store.memory import MemoryCache
+from ninefold.service.store.objects import Objects
+from ninefold.service.visitors import Visitors
+
+_log = logging.getLogger(__name__)
+
+
+class _PolicyOfNow:
+    """Asks the policy as its file stands when it is asked."""
+
+    def __init__(self, policy: LivePolicy) -> None:
+        self._policy = policy
+
+    def check(self, prompt: str, negative_prompt: str | None = None) -> Verdict:
+        return self._policy.current().check(prompt, negative_prompt)
+
+
+@dataclass
+class Gateway:
+    """Everything that routes need."""
+
+    settings: Settings
+    url: URL
+    database: AsyncEngine
+    queue: Queue
+    objects: Objects
+    facts: ModelFacts
+    policy: PromptCheck
+    reception: Reception
+    reader: JobReader
+    followers: Followers
+    visitors: Visitors
+    limits: RateLimits
+    cache: MemoryCache = field(default_factory=MemoryCache)
+    is_draining: bool = False
+    """Set when the process was told to stop: readiness says so before connections are closed."""
+    extras: dict[str, object] = field(default_factory=dict)
+    """Room for what a surface keeps while the gateway runs."""
+
+
+@asynccontextmanager
+async def open_gateway(settings: Settings, url: URL, secret: str) -> AsyncIterator[Gateway]:
+    """Open the database, the queue and the store, and keep house beside.
+
+    Raises:
+        UserError: a setting names something that is not there.
+        NinefoldError: the model or the policy cannot be read.
+    """
+    facts = read_model_facts(settings.model)
+    policy = _PolicyOfNow(LivePolicy(settings.policy_file, _log.warning))
+    objects = Objects.open(settings.pictures_url, settings.data, settings.storage_patience_s)
+    database = build_async_engine(url)
+    queue = Queue(url)
+    followers = Followers(database, url)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(database.dispose)
+        await stack.enter_async_context(queue.open())
+        gateway = Gateway(
+            settings=settings,
+            url=url,
+            database=database,
+            queue=queue,
+            objects=objects,
+            facts=facts,
+            policy=policy,
+            reception=Reception(settings, facts, policy, queue),
+            reader=JobReader(database, settings.stalled_s),
+            followers=followers,
+            visitors=Visitors(secret),
+            limits=RateLimits(settings.limits_storage, settings.address_rate),
+        )
+        tasks = [
+            asyncio.create_task(followers.run()),
+            asyncio.create_task(keep_house(database, queue, settings)),
+        ]
+        try:
+            yield gateway
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,289 @@
+"""Accepting a prompt: cleaned, checked by the policy, placed in the fair order, and committed.
+
+The one way into the queue, for every surface. A job is accepted when its row, its queue entry and
+its first event have committed together, and not before. Knows nothing of HTTP beyond the codes of
+problems.
+"""
+
+import dataclasses
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ninefold.errors import UserError
+from ninefold.generation.params import SamplingParams, get_preset
+from ninefold.safety.verdict import Action, Verdict
+from ninefold.service.jobs.estimate import expected_seconds
+from ninefold.service.jobs.events import NewEvent, append
+from ninefold.service.jobs.fair_share import Tags, cost_of, next_tags
+from ninefold.service.jobs.ladder import Ladder
+from ninefold.service.jobs.load import Ahead, read_capacity, work_ahead
+from ninefold.service.jobs.queue import Queue
+from ninefold.service.model_facts import ModelFacts
+from ninefold.service.problems import Problem, invalid
+from ninefold.service.settings import Settings
+from ninefold.service.store.tables import Job, Lane, Share
+from ninefold.service.visitors import Requester, new_id
+from ninefold.text.prompt import clean_prompt
+
+_SEED_BITS = 32  # JavaScript keeps numbers of 53 bits, and a person can type 32
+_PREVIEWS = 3  # of each picture, evenly over its codes
+
+
+class PromptCheck(Protocol):
+    """Says whether a prompt may be drawn; `ninefold.safety.prompt_policy.PromptPolicy` is one."""
+
+    def check(self, prompt: str, negative_prompt: str | None = None) -> Verdict:
+        """Return what the policy says."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody asks for, whatever the surface."""
+
+    prompt: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Sampling parameters that are set, and perhaps `preset`."""
+    seed: int | None = None
+    model: str | None = None
+    surface: str = "native"
+    trace: str | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A wish that can be drawn, before it has a place in the queue."""
+
+    wish: Wish
+    prompt: str
+    params: SamplingParams
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A job that is committed with the end of the transaction."""
+
+    job_id: str
+    position: int
+    eta_s: float | None
+
+
+class Reception:
+    """Takes prompts in."""
+
+    def __init__(
+        self, settings: Settings, facts: ModelFacts, policy: PromptCheck, queue: Queue
+    ) -> None:
+        """Accept prompts for one model, by one policy, into one queue."""
+        self._settings, self._facts = settings, facts
+        self._policy, self._queue = policy, queue
+        self.ladder = ladder_of(settings)
+
+    def prepare(self, wish: Wish) -> Prepared:
+        """Check a wish without the database.
+
+        Raises:
+            Problem: it cannot be drawn (`invalid_request`, `model_not_found`) or may not be
+                (`prompt_refused`).
+        """
+        settings = self._settings
+        if wish.model is not None and wish.model != self._facts.name:
+            raise Problem(
+                404,
+                "model_not_found",
+                f"There is no model {wish.model[:100]!r} here; use {self._facts.name!r}.",
+            )
+        if len(wish.prompt) > settings.max_prompt_characters:
+            raise invalid(
+                f"The prompt has {len(wish.prompt):,} characters; give at most "
+                f"{settings.max_prompt_characters:,}."
+            )
+        try:
+            prompt = clean_prompt(wish.prompt)
+            params, notices = self._params(wish)
+        except UserError as error:
+            raise invalid(str(error)) from None
+        verdict = self._policy.check(prompt.text, params.negative_prompt)
+        if verdict.is_refused:
+            raise refused(verdict)
+        notices = (*prompt.notices, *notices)
+        if verdict.action is not Action.ALLOW:
+            notices = (*notices, verdict.reason)
+        return Prepared(wish, prompt.text, params, notices)
+
+    def _params(self, wish: Wish) -> tuple[SamplingParams, tuple[str, ...]]:
+        settings, values = self._settings, dict(wish.settings)
+        preset = values.pop("preset", None)
+        start = get_preset(preset).params if preset else self._facts.default_params
+        seed = secrets.randbits(_SEED_BITS) if wish.seed is None else wish.seed
+        notices: tuple[str, ...] = ()
+        if values.get("negative_prompt"):
+            cleaned = clean_prompt(values["negative_prompt"], "The negative prompt")
+            if len(cleaned.text) > settings.max_prompt_characters:
+                raise UserError(
+                    "The negative prompt is too long; give at most "
+                    f"{settings.max_prompt_characters:,} characters."
+                )
+            values["negative_prompt"], notices = cleaned.text, cleaned.notices
+        params = SamplingParams.from_dict({**start.to_dict(), **values, "seed": seed})
+        if params.count > settings.max_pictures:
+            raise UserError(f"Give a count of at most {settings.max_pictures}.")
+        if params.num_drawn > settings.max_candidates:
+            raise UserError(f"Give at most {settings.max_candidates} candidates.")
+        if params.num_drawn > params.count and not self._facts.has_clip:
+            raise UserError("This model cannot choose among candidates; leave them out.")
+        return params, notices
+
+    async def accept(
+        self, connection: AsyncConnection, prepared: Prepared, requester: Requester
+    ) -> Accepted:
+        """Put a job into the queue, in the caller's transaction.
+
+        Raises:
+            Problem: the wait would be too long for the tier (`too_busy`).
+        """
+        tier = requester.tier
+        capacity = await read_capacity(connection, self._settings.stalled_s)
+        virtual_time, last_finish = await _read_tags(connection, requester)
+        start = next_tags(virtual_time, last_finish, cost=1).start
+        ahead = await work_ahead(connection, tier.lane, start)
+        wait_s = expected_seconds(ahead.steps, 0, capacity)
+        params, fewer = self.ladder.reduce(
+            prepared.params, wait_s, is_anonymous=tier.name == "anonymous"
+        )
+        steps = params.num_drawn * self._facts.image_length
+        eta_s = expected_seconds(ahead.steps, steps, capacity)
+        if wait_s is not None and wait_s > tier.max_wait_s:
+            raise self._too_busy(wait_s, tier.max_wait_s, ahead)
+        tags = await _take_tags(connection, requester, cost_of(params.num_drawn, tier.share))
+        has_previews = self.ladder.has_previews(wait_s)
+        notices = [*prepared.notices, *fewer]
+        if self._settings.previews and not has_previews:
+            notices.append("Many people are drawing, so pictures are shown when they are finished.")
+        place = Accepted(new_id(), ahead.jobs + 1, eta_s)
+        prepared = dataclasses.replace(prepared, params=params, notices=tuple(notices))
+        preview_every = max(1, self._facts.image_length // (_PREVIEWS + 1)) if has_previews else 0
+        await self._insert(connection, prepared, requester, tags, place, steps, preview_every)
+        return place
+
+    async def _insert(
+        self,
+        connection: AsyncConnection,
+        prepared: Prepared,
+        requester: Requester,
+        tags: Tags,
+        place: Accepted,
+        steps: int,
+        preview_every: int,
+    ) -> None:
+        values = prepared.params.to_dict()
+        seed = values.pop("seed")
+        lane = requester.tier.lane
+        await connection.execute(
+            insert(Job).values(
+                id=place.job_id,
+                owner=requester.owner,
+                share=requester.share,
+                tier=requester.tier.name,
+                lane=lane,
+                surface=prepared.wish.surface,
+                prompt=prepared.prompt,
+                seed=seed,
+                model=self._facts.name,
+                settings=values,
+                preview_every=preview_every,
+                start_tag=tags.start,
+                total_steps=steps,
+                notices=list(prepared.notices),
+                trace=prepared.wish.trace,
+            )
+        )
+        entry_id = await self._queue.defer(
+            connection, job_id=place.job_id, attempt=1, lane=lane, start_tag=tags.start
+        )
+        eta_s = None if place.eta_s is None else round(place.eta_s, 1)
+        await append(
+            connection,
+            place.job_id,
+            [NewEvent("position", {"position": place.position, "eta_s": eta_s})],
+            only_if=[],
+            entry_id=entry_id,
+            told_position=place.position,
+            told_at=func.now(),
+        )
+
+    def _too_busy(self, wait_s: float, max_wait_s: float, ahead: Ahead) -> Problem:
+        # When this much of the queue is drawn, the wait is as long as may be accepted.
+        retry_after_s = wait_s - max_wait_s
+        return Problem(
+            429,
+            "too_busy",
+            f"{ahead.jobs} jobs are waiting, which takes about {_duration(wait_s)}; ask again in "
+            f"{_duration(retry_after_s)}.",
+            retry_after_s=retry_after_s,
+            extra={"expected_wait_s": round(wait_s, 1), "queue_depth": ahead.jobs},
+        )
+
+
+def ladder_of(settings: Settings) -> Ladder:
+    """Return what is left out under load, as the settings have it."""
+    from_s = settings.fewer_pictures_from_wait_s if settings.fewer_pictures else None
+    return Ladder(
+        settings.previews_until_wait_s if settings.previews else None,
+        from_s,
+        None if from_s is None else 2 * from_s,
+    )
+
+
+def refused(verdict: Verdict) -> Problem:
+    """Return the problem that the policy speaks against a prompt."""
+    refusal = {
+        "rule": verdict.rule,
+        "category": verdict.category,
+        "message": verdict.reason,
+        "appeal": verdict.appeal,
+    }
+    return Problem(422, "prompt_refused", verdict.reason, extra={"refusal": refusal})
+
+
+async def _read_tags(connection: AsyncConnection, requester: Requester) -> tuple[int, int]:
+    lane = requester.tier.lane
+    finish = (
+        select(Share.finish_tag)
+        .where(Share.share == requester.share, Share.lane == lane)
+        .scalar_subquery()
+    )
+    statement = select(Lane.virtual_time, func.coalesce(finish, 0)).where(Lane.lane == lane)
+    virtual_time, last_finish = (await connection.execute(statement)).one()
+    return int(virtual_time), int(last_finish)
+
+
+async def _take_tags(connection: AsyncConnection, requester: Requester, cost: int) -> Tags:
+    """Advance the visitor's share; requests of one visitor follow each other here."""
+    lane = requester.tier.lane
+    row = upsert(Share).values(share=requester.share, lane=lane, finish_tag=0)
+    await connection.execute(row.on_conflict_do_nothing())
+    locked = select(Share.finish_tag).where(Share.share == requester.share, Share.lane == lane)
+    last_finish = (await connection.execute(locked.with_for_update())).scalar_one()
+    virtual_time = (
+        await connection.execute(select(Lane.virtual_time).where(Lane.lane == lane))
+    ).scalar_one()
+    tags = next_tags(int(virtual_time), int(last_finish), cost)
+    await connection.execute(
+        update(Share)
+        .where(Share.share == requester.share, Share.lane == lane)
+        .values(finish_tag=tags.finish, updated_at=func.now())
+    )
+    return tags
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} seconds"
+    return f"{round(seconds / 60)} minutes"

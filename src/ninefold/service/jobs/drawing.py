@@ -1,0 +1,231 @@
+"""One claimed job through the engine: each event of the engine becomes rows, objects and events.
+
+Every write is fenced. Where one finds that the job is no longer held (cancelled, or given to
+another worker), the drawing stops and nothing more is written. Knows nothing of how jobs are
+chosen.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ninefold.drawing import Drawing, Picture, Preview
+from ninefold.engine.request import (
+    Advanced,
+    DrawRequest,
+    Engine,
+    EngineEvent,
+    Finished,
+    Painted,
+    Previewed,
+)
+from ninefold.errors import NinefoldError
+from ninefold.service.jobs import transitions
+from ninefold.service.jobs.events import NewEvent
+from ninefold.service.jobs.picture_steps import PictureSteps, StoredPicture
+from ninefold.service.jobs.states import Status
+from ninefold.service.jobs.transitions import Claim
+from ninefold.service.store.objects import (
+    Objects,
+    content_hash,
+    hidden_key,
+    picture_key,
+    preview_key,
+)
+from ninefold.service.store.retry import retrying
+
+PROGRESS_PAUSE_S = 0.5
+"""Seconds between two events of progress."""
+
+_log = logging.getLogger(__name__)
+
+
+class NotHeldError(NinefoldError):
+    """The job was cancelled or given to another worker."""
+
+
+@dataclass(frozen=True)
+class Studio:
+    """What drawing a job needs."""
+
+    database: AsyncEngine
+    objects: Objects
+    engine: Engine
+    steps: PictureSteps
+
+
+class JobDrawing:
+    """Draws one job."""
+
+    def __init__(self, studio: Studio, held: Claim) -> None:
+        self._studio, self._held = studio, held
+        self._stored: set[int] = set()
+        self._previews: list[str] = []
+        self._progress_at = 0.0
+        self._num_told = held.num_reported
+        # Candidates that the ranking does not choose must not be shown, so those wait for the end.
+        self._is_ranked_first = held.params.num_drawn > held.params.count
+
+    @property
+    def request_id(self) -> str:
+        """The job's name in the engine."""
+        return f"{self._held.job_id}.{self._held.attempt}"
+
+    async def run(self) -> None:
+        """Draw the job to its end.
+
+        Raises:
+            NotHeldError: it was cancelled or given to another worker.
+            UserError: it cannot be drawn as asked.
+            CancelledError: the engine was told to stop it.
+            StorageError: the pictures cannot be stored.
+            NinefoldError: drawing failed.
+        """
+        held = self._held
+        request = DrawRequest(
+            id=self.request_id,
+            prompt=held.prompt,
+            params=held.params,
+            requester=held.share,
+            priority=1 if held.lane == "priority" else 0,
+            preview_every=held.preview_every,
+        )
+        events = self._studio.engine.submit(request)
+        try:
+            async for event in events:
+                await self._act(event)
+        finally:
+            await events.aclose()  # type: ignore[attr-defined]  # an async generator in every engine
+            await self._remove_previews()
+
+    async def _act(self, event: EngineEvent) -> None:
+        if isinstance(event, Advanced):
+            await self._report_progress(event)
+        elif isinstance(event, Previewed):
+            await self._show_preview(event.preview)
+        elif isinstance(event, Painted) and not self._is_ranked_first:
+            await self._store(event.picture, self._drawing_of(event.picture))
+        elif isinstance(event, Finished):
+            await self._finish(event.drawing)
+
+    async def _report_progress(self, event: Advanced) -> None:
+        now = time.monotonic()
+        if now - self._progress_at < PROGRESS_PAUSE_S or event.num_codes <= self._num_told:
+            return
+        self._progress_at, self._num_told = now, event.num_codes
+        data = {
+            "codes": event.num_codes,
+            "total_codes": event.total_codes,
+            "eta_s": round(event.eta_s, 1),
+        }
+        await self._report([NewEvent("progress", data)], done_steps=event.num_codes)
+
+    async def _show_preview(self, preview: Preview) -> None:
+        data = await asyncio.to_thread(self._studio.steps.preview, preview.image)
+        if data is None or preview.image_index in self._stored:
+            return
+        digest = content_hash(data)
+        key = preview_key(self._held.job_id, digest)
+        await self._studio.objects.put(key, data)
+        self._previews.append(key)
+        event = {
+            "index": preview.image_index,
+            "num_codes": preview.num_codes,
+            "url": f"/{key}",
+        }
+        await self._report([NewEvent("preview", event)])
+
+    async def _store(self, picture: Picture, drawing: Drawing) -> None:
+        if picture.image_index in self._stored:
+            return
+        recipe = drawing.recipe(picture)
+        stored = await asyncio.to_thread(self._studio.steps.finish, picture.image, recipe)
+        await self._put(stored)
+        hidden = stored.judgement.is_hidden
+        values = {
+            "index": picture.image_index,
+            "hash": stored.digest,
+            "width": stored.width,
+            "height": stored.height,
+            "hidden": hidden,
+            "hidden_reason": stored.judgement.reason,
+            "score": picture.score,
+            "codes": list(picture.codes),
+        }
+        event = {
+            "index": picture.image_index,
+            "hash": stored.digest,
+            "url": None if hidden else f"/i/{stored.digest}.png",
+            "hidden": hidden,
+            "hidden_reason": stored.judgement.reason,
+        }
+
+        async def write() -> bool:
+            async with self._studio.database.begin() as connection:
+                return await transitions.add_picture(connection, self._held, values, event)
+
+        self._require_held(await retrying(write))
+        self._stored.add(picture.image_index)
+
+    async def _put(self, stored: StoredPicture) -> None:
+        key = hidden_key if stored.judgement.is_hidden else picture_key
+        for extension, data in stored.files.items():
+            await self._studio.objects.put(key(stored.digest, extension), data)
+
+    async def _finish(self, drawing: Drawing) -> None:
+        for picture in drawing.pictures:
+            await self._store(picture, drawing)
+        is_ranked = all(picture.score is not None for picture in drawing.pictures)
+        order = [picture.image_index for picture in drawing.pictures] if is_ranked else []
+        notices = list(dict.fromkeys([*self._held.notices, *drawing.notices]))
+
+        async def write() -> bool:
+            async with self._studio.database.begin() as connection:
+                if order and not await transitions.rank_pictures(connection, self._held, order):
+                    return False
+                return await transitions.end(
+                    connection,
+                    self._held.job_id,
+                    Status.DONE,
+                    only_if=self._held.holds(),
+                    notices=notices,
+                    done_steps=transitions.ALL_STEPS,
+                )
+
+        self._require_held(await retrying(write))
+
+    def _drawing_of(self, picture: Picture) -> Drawing:
+        """Return the drawing as far as a picture's recipe needs it, before it is finished."""
+        info = self._studio.engine.info
+        return Drawing(
+            prompt=self._held.prompt,
+            params=self._held.params,
+            pictures=(picture,),
+            model_name=info.model_name,
+            model_sha256=info.model_sha256,
+            dtype=info.dtype,
+            native_size=info.picture_size,
+            notices=(),
+        )
+
+    async def _report(self, events: Sequence[NewEvent], **values: object) -> None:
+        async def write() -> bool:
+            async with self._studio.database.begin() as connection:
+                return await transitions.report(connection, self._held, events, **values)
+
+        self._require_held(await retrying(write))
+
+    def _require_held(self, is_held: bool) -> None:
+        if not is_held:
+            raise NotHeldError(f"Job {self._held.job_id} is not held any more.")
+
+    async def _remove_previews(self) -> None:
+        for key in self._previews:
+            try:
+                await self._studio.objects.delete(key)
+            except NinefoldError:
+                _log.warning("a preview could not be removed; `ninefold admin vacuum` will")

@@ -1,0 +1,59 @@
+"""How long a job has to wait, from the work ahead and the measured rate. Pure.
+
+An image step is one code of one picture; work is counted in them.
+"""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What the workers that are alive do together."""
+
+    num_workers: int
+    steps_per_second: float
+    """Over all of them, measured; 0 if it is not known."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything can be said of time."""
+        return self.num_workers > 0 and self.steps_per_second > 0
+
+
+def expected_seconds(steps_ahead: int, own_steps: int, capacity: Capacity) -> float | None:
+    """Return the seconds until a job's last picture; None if the rate is not known.
+
+    What is ahead is shared by all workers; the job itself is drawn by one of them.
+    """
+    if not capacity.is_known:
+        return None
+    own_rate = capacity.steps_per_second / capacity.num_workers
+    return steps_ahead / capacity.steps_per_second + own_steps / own_rate
+
+
+class RateMeter:
+    """Image steps per second while there is something to draw, the recent counting most."""
+
+    def __init__(self, estimate: float, half_life_s: float = 20.0, weight_s: float = 2.0) -> None:
+        """Begin with an estimate.
+
+        Args:
+            estimate: steps per second to begin with.
+            half_life_s: busy seconds after which a measurement counts half.
+            weight_s: seconds of measuring that the estimate counts as.
+        """
+        self._half_life_s = half_life_s
+        self._seconds = weight_s
+        self._steps = estimate * weight_s
+
+    def add(self, steps: float, busy_s: float) -> None:
+        """Count `steps` that were drawn in `busy_s` seconds, waiting for requests left out."""
+        kept = math.exp2(-busy_s / self._half_life_s)
+        self._steps = self._steps * kept + steps
+        self._seconds = self._seconds * kept + busy_s
+
+    @property
+    def steps_per_second(self) -> float:
+        """The rate."""
+        return self._steps / self._seconds

@@ -1,0 +1,102 @@
+"""Follows jobs for those who stream: one listening connection for the process, a bell for each job.
+
+A bell only says "look again"; the rows are the truth. Since notifications can be lost, followers
+look by themselves every few seconds as well.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ninefold.service.jobs.events import MAX_EVENTS, Event, read_events
+from ninefold.service.store.notifications import JOB_EVENTS, listen
+from ninefold.service.store.retry import is_away
+
+LOOK_AGAIN_S = 3.0
+"""Seconds after which a follower looks although no bell rang."""
+
+QUIET_S = 15.0
+"""Seconds of nothing after which a follower is told so."""
+
+_DATABASE_PAUSE_S = 1.0
+
+
+class Followers:
+    """All who follow a job in this process."""
+
+    def __init__(self, database: AsyncEngine, url: URL) -> None:
+        """Follow the jobs of a database; `run` must run beside."""
+        self._database, self._url = database, url
+        self._bells: dict[str, set[asyncio.Event]] = {}
+        self._is_stopped = False
+
+    async def run(self) -> None:
+        """Ring bells until cancelled."""
+        async for notification in listen(self._url, [JOB_EVENTS]):
+            if notification is None:
+                for bells in self._bells.values():
+                    _ring(bells)
+            else:
+                _ring(self._bells.get(notification.payload, set()))
+
+    def stop(self) -> None:
+        """End all that follow; they come back to another process and lose nothing."""
+        self._is_stopped = True
+        for bells in self._bells.values():
+            _ring(bells)
+
+    @property
+    def count(self) -> int:
+        """Return how many follow."""
+        return sum(len(bells) for bells in self._bells.values())
+
+    async def follow(self, job_id: str, after: int = 0) -> AsyncIterator[Event | None]:
+        """Yield the events of a job that is there, from the one after `after` to its last.
+
+        None now and then says that nothing happened; a stream stays alive by it.
+        """
+        bell, quiet_since = asyncio.Event(), time.monotonic()
+        self._bells.setdefault(job_id, set()).add(bell)
+        try:
+            while not self._is_stopped:
+                bell.clear()
+                for event in await self._read(job_id, after):
+                    after, quiet_since = event.seq, time.monotonic()
+                    yield event
+                    if event.is_last:
+                        return
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(bell.wait(), LOOK_AGAIN_S)
+                if time.monotonic() - quiet_since >= QUIET_S:
+                    quiet_since = time.monotonic()
+                    yield None
+        finally:
+            bells = self._bells[job_id]
+            bells.discard(bell)
+            if not bells:
+                del self._bells[job_id]
+
+    async def _read(self, job_id: str, after: int) -> list[Event]:
+        try:
+            events: list[Event] = []
+            async with self._database.connect() as connection:
+                while True:
+                    batch = await read_events(connection, job_id, after)
+                    events += batch
+                    if len(batch) < MAX_EVENTS:
+                        return events
+                    after = batch[-1].seq
+        except Exception as error:
+            if not is_away(error):
+                raise
+            await asyncio.sleep(_DATABASE_PAUSE_S)
+            return []
+
+
+def _ring(bells: set[asyncio.Event]) -> None:
+    for bell in bells:
+        bell.set()

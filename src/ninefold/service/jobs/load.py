@@ -1,0 +1,110 @@
+"""How much is waiting and what the workers do: the numbers that positions and times come from."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Select, case, func, literal, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ninefold.service.jobs.estimate import Capacity, expected_seconds
+from ninefold.service.jobs.states import Status
+from ninefold.service.store.clock import ago
+from ninefold.service.store.tables import Job, WorkerRow
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a job is in the queue."""
+
+    position: int
+    """1 is next."""
+    eta_s: float | None
+    """Seconds until its last picture; None while no worker is known."""
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What is to be drawn before a job."""
+
+    jobs: int
+    steps: int
+
+
+async def read_capacity(connection: AsyncConnection, stalled_s: float) -> Capacity:
+    """Return what the workers that are alive and not stopping do together."""
+    statement = select(
+        func.count(), func.coalesce(func.sum(WorkerRow.steps_per_second), 0.0)
+    ).where(
+        WorkerRow.heartbeat_at > ago(stalled_s),
+        WorkerRow.draining.is_(False),
+    )
+    count, rate = (await connection.execute(statement)).one()
+    return Capacity(int(count), float(rate))
+
+
+async def work_ahead(connection: AsyncConnection, lane: str, start_tag: int) -> Ahead:
+    """Return what is drawn before a new job with this start tag, what is begun included."""
+    lane_first = Job.lane == "priority" if lane == "normal" else literal(False)
+    is_before = lane_first | ((Job.lane == lane) & (Job.start_tag <= start_tag))
+    waiting = (Job.status == Status.QUEUED) & is_before
+    drawing = Job.status == Status.DRAWING
+    statement = select(
+        func.count().filter(waiting),
+        func.coalesce(func.sum(Job.total_steps).filter(waiting), 0)
+        + func.coalesce(func.sum(Job.total_steps - Job.done_steps).filter(drawing), 0),
+    ).where(waiting | drawing)
+    jobs, steps = (await connection.execute(statement)).one()
+    return Ahead(int(jobs), int(steps))
+
+
+async def drawing_steps(connection: AsyncConnection) -> int:
+    """Return the image steps that are left of the jobs that are being drawn."""
+    statement = select(func.coalesce(func.sum(Job.total_steps - Job.done_steps), 0)).where(
+        Job.status == Status.DRAWING
+    )
+    return int((await connection.execute(statement)).scalar_one())
+
+
+def queue_order() -> Select[tuple[str, int, int, int]]:
+    """Return a query of waiting jobs: id, position, steps up to and with it, its own steps."""
+    order = (
+        case((Job.lane == "priority", 0), else_=1),
+        Job.start_tag,
+        Job.number,
+    )
+    return select(
+        Job.id,
+        func.row_number().over(order_by=order).label("position"),
+        func.sum(Job.total_steps).over(order_by=order).label("steps_through"),
+        Job.total_steps,
+    ).where(Job.status == Status.QUEUED)
+
+
+async def place_of(connection: AsyncConnection, job_id: str, capacity: Capacity) -> Place | None:
+    """Return where a job waits; None if it does not wait."""
+    ranked = queue_order().subquery()
+    row = (
+        await connection.execute(
+            select(ranked.c.position, ranked.c.steps_through, ranked.c.total_steps).where(
+                ranked.c.id == job_id
+            )
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    position, steps_through, own = (int(value) for value in row)
+    ahead = steps_through - own + await drawing_steps(connection)
+    return Place(position, expected_seconds(ahead, own, capacity))
+
+
+async def queue_depths(connection: AsyncConnection) -> dict[str, int]:
+    """Return how many jobs wait, by lane."""
+    statement = select(Job.lane, func.count()).where(Job.status == Status.QUEUED).group_by(Job.lane)
+    return {lane: int(count) for lane, count in await connection.execute(statement)}
+
+
+async def queued_steps(connection: AsyncConnection) -> int:
+    """Return the image steps of all jobs that wait."""
+    statement = select(func.coalesce(func.sum(Job.total_steps), 0)).where(
+        Job.status == Status.QUEUED
+    )
+    return int((await connection.execute(statement)).scalar_one())

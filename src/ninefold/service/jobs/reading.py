@@ -1,0 +1,138 @@
+"""Jobs as documents: the row, its pictures, and where it is in the queue, as of now."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ninefold.service.documents import (
+    JobDocument,
+    Links,
+    PictureDocument,
+    ProgressDocument,
+)
+from ninefold.service.jobs.estimate import expected_seconds
+from ninefold.service.jobs.load import place_of, read_capacity
+from ninefold.service.jobs.states import Status
+from ninefold.service.store.tables import Job, PictureRow
+
+_HIDDEN_SETTINGS = ("first_image", "dialect", "rank")
+
+
+class JobReader:
+    """Reads jobs."""
+
+    def __init__(self, engine: AsyncEngine, stalled_s: float) -> None:
+        """Read from a database; workers that are silent for `stalled_s` do not count."""
+        self._engine = engine
+        self._stalled_s = stalled_s
+
+    async def find(self, job_id: str, base_url: str = "") -> JobDocument | None:
+        """Return a job, or None if there is none of this id.
+
+        Args:
+            job_id: its id.
+            base_url: what addresses begin with; empty for paths.
+        """
+        async with self._engine.connect() as connection:
+            row = await self._row(connection, job_id)
+            if row is None:
+                return None
+            return await self._read(connection, row, base_url)
+
+    async def read(
+        self, connection: AsyncConnection, job_id: str, base_url: str = ""
+    ) -> JobDocument:
+        """Return a job that is there, as the transaction of `connection` sees it."""
+        row = await self._row(connection, job_id)
+        if row is None:
+            raise AssertionError(f"job {job_id} is gone")
+        return await self._read(connection, row, base_url)
+
+    async def _read(
+        self, connection: AsyncConnection, row: RowMapping, base_url: str
+    ) -> JobDocument:
+        position, eta_s = await self._place(connection, row)
+        pictures = await self._pictures(connection, row["id"])
+        return _to_document(row, pictures, position, eta_s, base_url)
+
+    async def owner_of(self, job_id: str) -> str | None:
+        """Return who may change a job, or None if there is none of this id."""
+        async with self._engine.connect() as connection:
+            statement = select(Job.owner).where(Job.id == job_id)
+            return (await connection.execute(statement)).scalar_one_or_none()
+
+    async def _row(self, connection: AsyncConnection, job_id: str) -> RowMapping | None:
+        columns: Any = Job.__table__
+        statement = select(columns).where(Job.id == job_id)
+        return (await connection.execute(statement)).mappings().one_or_none()
+
+    async def _pictures(self, connection: AsyncConnection, job_id: str) -> Sequence[RowMapping]:
+        columns: Any = PictureRow.__table__
+        statement = (
+            select(columns)
+            .where(PictureRow.job_id == job_id)
+            .order_by(PictureRow.rank.nulls_last(), PictureRow.index)
+        )
+        return (await connection.execute(statement)).mappings().all()
+
+    async def _place(
+        self, connection: AsyncConnection, row: RowMapping
+    ) -> tuple[int | None, float | None]:
+        status = Status(row["status"])
+        if status.is_ended:
+            return None, None
+        capacity = await read_capacity(connection, self._stalled_s)
+        if status is Status.QUEUED:
+            place = await place_of(connection, row["id"], capacity)
+            return (place.position, place.eta_s) if place else (None, None)
+        left = row["total_steps"] - row["done_steps"]
+        return None, expected_seconds(0, left, capacity)
+
+
+def _to_document(
+    row: RowMapping,
+    pictures: Sequence[RowMapping],
+    position: int | None,
+    eta_s: float | None,
+    base_url: str,
+) -> JobDocument:
+    job_id, status = row["id"], Status(row["status"])
+    path = f"{base_url}/api/v1/jobs/{job_id}"
+    hidden = _HIDDEN_SETTINGS
+    return JobDocument(
+        id=job_id,
+        status=status.value,
+        prompt=row["prompt"],
+        seed=int(row["seed"]),
+        model=row["model"],
+        settings={name: value for name, value in row["settings"].items() if name not in hidden},
+        position=position,
+        eta_s=None if eta_s is None else round(eta_s, 1),
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        progress=ProgressDocument(codes=row["done_steps"], total_codes=row["total_steps"]),
+        pictures=[_to_picture(picture, row["prompt"], base_url) for picture in pictures],
+        grid_url=f"{path}/grid.png" if status is Status.DONE and pictures else None,
+        notices=row["notices"],
+        refusal=row["refusal"],
+        error=row["error"],
+        links=Links(self=path, events=f"{path}/events", page=f"{base_url}/g/{job_id}"),
+    )
+
+
+def _to_picture(row: RowMapping, prompt: str, base_url: str) -> PictureDocument:
+    return PictureDocument(
+        index=row["index"],
+        rank=row["rank"],
+        hash=row["hash"],
+        url=None if row["hidden"] else f"{base_url}/i/{row['hash']}.png",
+        width=row["width"],
+        height=row["height"],
+        hidden=row["hidden"],
+        hidden_reason=row["hidden_reason"],
+        alt=f"{prompt}, picture {row['index'] + 1}",
+    )

@@ -1,0 +1,75 @@
+"""What goes wrong, said once: a problem with a code, shown in the shape of the surface it is on.
+
+The native shape is RFC 9457's problem+json. Other surfaces register a renderer of their own for
+their paths, so that their clients' own retry logic does the right thing.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(eq=False)
+class Problem(Exception):  # noqa: N818 - RFC 9457's word
+    """An answer that is not what was asked for. `detail` is a sentence for people."""
+
+    status: int
+    code: str
+    """Names the kind of problem for programs; docs/http-api.md lists them."""
+    detail: str
+    retry_after_s: float | None = None
+    """Seconds after which the same request may succeed."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Further members of the document."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """A short name of the status."""
+        return HTTPStatus(self.status).phrase
+
+    def all_headers(self) -> dict[str, str]:
+        """Return the headers of the answer, Retry-After included."""
+        headers = dict(self.headers)
+        if self.retry_after_s is not None:
+            headers["Retry-After"] = str(max(1, math.ceil(self.retry_after_s)))
+        return headers
+
+
+Renderer = Callable[[Problem, Request], Response]
+"""Shows a problem in the shape of one surface; must set `problem.all_headers()`."""
+
+
+def render_problem(problem: Problem, request: Request) -> Response:
+    """Show a problem as RFC 9457 says."""
+    content: dict[str, Any] = {
+        "type": f"https://ninefold.invalid/problems/{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "code": problem.code,
+        "request_id": request.scope.get("ninefold.request_id"),
+        **problem.extra,
+    }
+    if problem.retry_after_s is not None:
+        content["retry_after_s"] = round(problem.retry_after_s, 1)
+    return JSONResponse(
+        content, problem.status, headers=problem.all_headers(), media_type=MEDIA_TYPE
+    )
+
+
+def not_found(what: str) -> Problem:
+    """Return the problem that there is no such thing."""
+    return Problem(404, "not_found", f"There is no {what} here.")
+
+
+def invalid(detail: str, **extra: Any) -> Problem:
+    """Return the problem that a request cannot be done as it was asked."""
+    return Problem(422, "invalid_request", detail, extra=extra)

@@ -1,0 +1,91 @@
+"""What every request gets: an id, a line in the log, and a problem where its body is too large.
+
+Plain ASGI, so that streams pass through untouched. Knows nothing of routes.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ninefold.service.problems import Problem
+from ninefold.service.surfaces import SurfaceRoutes, render_for
+from ninefold.service.visitors import new_id
+
+REQUEST_ID = "ninefold.request_id"
+"""Key of the request's id in the ASGI scope."""
+
+_GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_SAFE_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
+
+_log = logging.getLogger("ninefold.requests")
+
+
+class RequestIds:
+    """Gives each request an id, in the scope and in the answer's X-Request-ID."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        request_id = given.decode() if _GIVEN_ID.fullmatch(given) else new_id()
+        scope[REQUEST_ID] = request_id
+        started_at, status = time.monotonic(), 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message.setdefault("headers", [])
+                message["headers"] += [(b"x-request-id", request_id.encode()), *_SAFE_HEADERS]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            _log.info(
+                "request",
+                extra={
+                    "request_id": request_id,
+                    "method": scope["method"],
+                    "path": scope["path"],
+                    "status": status,
+                    "seconds": round(time.monotonic() - started_at, 4),
+                },
+            )
+
+
+class BodyLimitShape:
+    """Shows a body that is too large in the surface's shape; Starlette's limit says it as text."""
+
+    def __init__(self, app: ASGIApp, surfaces: Sequence[SurfaceRoutes], max_bytes: int) -> None:
+        self._app, self._surfaces, self._max_bytes = app, surfaces, max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        is_replaced = False
+
+        async def send_shaped(message: Message) -> None:
+            nonlocal is_replaced
+            if message["type"] == "http.response.start":
+                is_replaced = message["status"] == 413
+            if not is_replaced:
+                await send(message)
+
+        await self._app(scope, receive, send_shaped)
+        if is_replaced:
+            problem = Problem(
+                413, "too_large", f"The body is larger than {self._max_bytes:,} bytes."
+            )
+            await render_for(self._surfaces, problem, Request(scope))(scope, receive, send)

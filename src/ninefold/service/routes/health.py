@@ -1,0 +1,115 @@
+"""Whether the gateway lives, is ready, and how busy the service is."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+from sqlalchemy import func, select
+
+from ninefold import __version__
+from ninefold.errors import NinefoldError
+from ninefold.service.dependencies import TheGateway
+from ninefold.service.documents import ModelDocument, ModelsDocument, StatusDocument
+from ninefold.service.gateway import Gateway
+from ninefold.service.jobs.estimate import expected_seconds
+from ninefold.service.jobs.ladder import FULL_COUNT
+from ninefold.service.jobs.load import drawing_steps, queue_depths, queued_steps, read_capacity
+from ninefold.service.routes.jobs import problems
+from ninefold.service.store.clock import ago
+from ninefold.service.store.database import current_revision, head_revision
+from ninefold.service.store.retry import DATABASE_AWAY
+from ninefold.service.store.tables import WorkerRow
+
+router = APIRouter(tags=["service"])
+
+
+@router.get("/livez")
+async def live() -> dict[str, str]:
+    """Answer if the process does."""
+    return {"status": "ok"}
+
+
+@router.get("/startupz")
+@router.get("/readyz")
+async def ready(gateway: TheGateway, response: Response) -> dict[str, str]:
+    """Tell whether jobs are accepted: database, schema and store; without workers, degraded."""
+    checks = await check_parts(gateway)
+    is_ready = all(state in ("ok", "none") for state in checks.values())
+    if gateway.is_draining:
+        checks["gateway"], is_ready = "stopping", False
+    response.status_code = 200 if is_ready else 503
+    degraded = "degraded: queue only" if checks.get("workers") == "none" else "ok"
+    return {"status": degraded if is_ready else "unavailable", **checks}
+
+
+async def check_parts(gateway: Gateway) -> dict[str, str]:
+    """Return the state of what the gateway depends on."""
+    checks: dict[str, str] = {}
+    try:
+        revision = await current_revision(gateway.database)
+        checks["database"] = "ok"
+        checks["schema"] = "ok" if revision == head_revision() else f"at {revision}"
+        async with gateway.database.connect() as connection:
+            capacity = await read_capacity(connection, gateway.settings.stalled_s)
+        checks["workers"] = "ok" if capacity.num_workers else "none"
+    except DATABASE_AWAY:
+        checks["database"] = "away"
+    try:
+        await gateway.objects.check()
+        checks["pictures"] = "ok"
+    except NinefoldError:
+        checks["pictures"] = "away"
+    return checks
+
+
+@router.get("/api/v1/status", responses=problems(503))
+async def read_status(gateway: TheGateway) -> StatusDocument:
+    """Tell how busy the service is and how long a new job would take."""
+    async with gateway.database.connect() as connection:
+        capacity = await read_capacity(connection, gateway.settings.stalled_s)
+        depths = await queue_depths(connection)
+        steps = await queued_steps(connection) + await drawing_steps(connection)
+        slots = select(
+            func.coalesce(func.sum(WorkerRow.num_slots), 0),
+            func.coalesce(func.sum(WorkerRow.busy_slots), 0),
+        ).where(WorkerRow.heartbeat_at > ago(gateway.settings.stalled_s))
+        num_slots, busy_slots = (await connection.execute(slots)).one()
+    length = gateway.facts.image_length
+    wait_s = expected_seconds(steps, 0, capacity)
+    eta_s = expected_seconds(steps, FULL_COUNT * length, capacity)
+    return StatusDocument(
+        queue_depth=sum(depths.values()),
+        queue_depths=depths,
+        eta_s=None if eta_s is None else round(eta_s, 1),
+        images_per_second=round(capacity.steps_per_second / length, 3),
+        workers=capacity.num_workers,
+        slots=int(num_slots),
+        busy_slots=int(busy_slots),
+        degradation=gateway.reception.ladder.steps(wait_s),
+        version=__version__,
+    )
+
+
+@router.get("/api/v1/models", responses=problems(503))
+async def read_models(gateway: TheGateway) -> ModelsDocument:
+    """List the models that draw here, with what their worker says of itself."""
+    statement = (
+        select(WorkerRow.info)
+        .where(WorkerRow.heartbeat_at > ago(gateway.settings.stalled_s))
+        .order_by(WorkerRow.started_at.desc())
+        .limit(1)
+    )
+    async with gateway.database.connect() as connection:
+        info: dict[str, Any] = (await connection.execute(statement)).scalar_one_or_none() or {}
+    facts = gateway.facts
+    model = ModelDocument(
+        name=facts.name,
+        licence=facts.licence,
+        preset=facts.preset,
+        picture_size=facts.picture_size,
+        has_ranking=facts.has_clip,
+        sha256=info.get("model_sha256"),
+        dtype=info.get("dtype"),
+        backend=info.get("backend"),
+        deterministic=info.get("is_deterministic"),
+    )
+    return ModelsDocument(models=[model])

@@ -1,0 +1,158 @@
+"""The native API's jobs: ask for pictures, look, follow, cancel.
+
+Wiring only: what happens to a job is in `jobs/`.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+
+from ninefold.service.dependencies import TheGateway, TheRequester, base_url
+from ninefold.service.documents import (
+    EventDocument,
+    EventsDocument,
+    JobDocument,
+    JobRequest,
+    ProblemDocument,
+)
+from ninefold.service.gateway import Gateway
+from ninefold.service.jobs import transitions
+from ninefold.service.jobs.acceptance import Wish
+from ninefold.service.jobs.events import Event, read_events
+from ninefold.service.problems import MEDIA_TYPE, Problem, not_found
+from ninefold.service.submission import submit
+
+RETRY_MS = 2000
+"""What a browser is told to wait before it connects again."""
+
+router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
+
+JobId = Annotated[str, Path(min_length=1, max_length=64)]
+
+
+def problems(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """Return how a route's problems stand in the OpenAPI document."""
+    schema = {"schema": ProblemDocument.model_json_schema()}
+    return {code: {"description": "Problem", "content": {MEDIA_TYPE: schema}} for code in codes}
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=JobDocument,
+    responses=problems(400, 401, 404, 409, 413, 415, 422, 429, 503),
+)
+async def create_job(
+    body: JobRequest,
+    request: Request,
+    gateway: TheGateway,
+    requester: TheRequester,
+    idempotency_key: Annotated[str | None, Header(max_length=255, min_length=1)] = None,
+) -> Response:
+    """Ask for pictures of a prompt. The job is safe once this answers."""
+    wish = Wish(
+        prompt=body.prompt,
+        settings=body.settings.model_dump(exclude_none=True),
+        seed=body.seed,
+        model=body.model,
+        trace=request.headers.get("traceparent"),
+    )
+    return await submit(gateway, request, requester, wish, idempotency_key)
+
+
+@router.get("/{job_id}", responses=problems(404, 422, 503))
+async def read_job(job_id: JobId, request: Request, gateway: TheGateway) -> JobDocument:
+    """Return a job as it is now."""
+    return await find_job(gateway, request, job_id)
+
+
+@router.delete("/{job_id}", responses=problems(401, 403, 404, 422, 503))
+async def cancel_job(
+    job_id: JobId, request: Request, gateway: TheGateway, requester: TheRequester
+) -> JobDocument:
+    """Cancel a job of one's own; one that has ended stays as it is."""
+    await require_owner(gateway, requester.owner, job_id)
+    async with gateway.database.begin() as connection:
+        await transitions.cancel(connection, job_id)
+    return await find_job(gateway, request, job_id)
+
+
+@router.get(
+    "/{job_id}/events",
+    response_model=EventsDocument,
+    responses={
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        **problems(404, 422, 503),
+    },
+)
+async def follow_job(
+    job_id: JobId,
+    request: Request,
+    gateway: TheGateway,
+    after: Annotated[int, Query(ge=0, le=2**62, description="Number of the last event seen.")] = 0,
+    wait: Annotated[int, Query(ge=0, le=1, description="0 answers at once, as JSON.")] = 1,
+    last_event_id: Annotated[str | None, Header(max_length=64)] = None,
+) -> Response:
+    """Follow a job: its events so far and then each as it happens, as server-sent events."""
+    job = await find_job(gateway, request, job_id)
+    if last_event_id is not None and last_event_id.isdecimal():
+        after = max(after, int(last_event_id))
+    if not wait:
+        async with gateway.database.connect() as connection:
+            events = await read_events(connection, job_id, after)
+        documents = [await to_document(gateway, request, job.id, event) for event in events]
+        content = EventsDocument(events=documents).model_dump(mode="json")
+        return JSONResponse(content, headers={"Cache-Control": "no-store"})
+    return StreamingResponse(
+        _stream(gateway, request, job.id, after),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _stream(
+    gateway: Gateway, request: Request, job_id: str, after: int
+) -> AsyncIterator[bytes]:
+    yield f"retry: {RETRY_MS}\n\n".encode()
+    async for event in gateway.followers.follow(job_id, after):
+        if event is None:
+            yield KEEPALIVE_COMMENT
+            continue
+        document = await to_document(gateway, request, job_id, event)
+        data = json.dumps(document.model_dump(mode="json"), ensure_ascii=False)
+        yield format_sse_event(data_str=data, event=event.type, id=str(event.seq))
+
+
+async def to_document(
+    gateway: Gateway, request: Request, job_id: str, event: Event
+) -> EventDocument:
+    """Return an event as JSON; the last one carries the whole job as `job`."""
+    members: dict[str, Any] = dict(event.data)
+    url = members.get("url")
+    if isinstance(url, str) and url.startswith("/"):
+        members["url"] = base_url(request, gateway) + url
+    if event.is_last:
+        job = await find_job(gateway, request, job_id)
+        members["job"] = job.model_dump(mode="json")
+    return EventDocument(**{**members, "type": event.type, "seq": event.seq, "at": event.at})
+
+
+async def find_job(gateway: Gateway, request: Request, job_id: str) -> JobDocument:
+    """Return a job, or raise the problem that there is none."""
+    job = await gateway.reader.find(job_id, base_url(request, gateway))
+    if job is None:
+        raise not_found("job of this id")
+    return job
+
+
+async def require_owner(gateway: Gateway, owner: str, job_id: str) -> None:
+    """Raise a problem unless the job is there and `owner`'s."""
+    found = await gateway.reader.owner_of(job_id)
+    if found is None:
+        raise not_found("job of this id")
+    if found != owner:
+        raise Problem(403, "not_yours", "Only who asked for this job may change it.")

@@ -1,0 +1,185 @@
+"""Pictures at addresses made from their content, previews, and all of a job's as one.
+
+A picture's address never changes what it means, so it may be kept for ever; one that an operator
+removed answers 410. Hidden pictures have no address.
+"""
+
+import asyncio
+import io
+import math
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Request, Response
+from PIL import Image
+from sqlalchemy import select
+
+from ninefold.pictures.grid import grid
+from ninefold.service.byte_ranges import IMMUTABLE, respond
+from ninefold.service.dependencies import TheGateway
+from ninefold.service.documents import JobDocument
+from ninefold.service.gateway import Gateway
+from ninefold.service.jobs.picture_steps import encode
+from ninefold.service.problems import Problem, not_found
+from ninefold.service.routes.jobs import JobId, find_job, problems
+from ninefold.service.store.objects import content_hash, grid_key, picture_key, preview_key
+from ninefold.service.store.tables import RemovedPicture
+
+MEDIA_TYPES = {"png": "image/png", "webp": "image/webp", "jpg": "image/jpeg"}
+
+Extension = Literal["png", "webp", "jpg"]
+Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="blake3 of the PNG file.")]
+
+_HEADERS = {"Cross-Origin-Resource-Policy": "cross-origin", "Content-Security-Policy": "sandbox"}
+_GRID_CACHE = "public, max-age=300"
+
+router = APIRouter(tags=["pictures"])
+_PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {media: {} for media in MEDIA_TYPES.values()}},
+    206: {},
+    304: {},
+}
+
+
+@router.head("/i/{digest}.{extension}", include_in_schema=False)
+@router.get(
+    "/i/{digest}.{extension}",
+    response_class=Response,
+    responses={**_PICTURE, **problems(404, 410, 416, 422, 503)},
+)
+async def read_picture(
+    digest: Digest, extension: Extension, request: Request, gateway: TheGateway
+) -> Response:
+    """Return a picture: PNG as it was drawn, with its recipe, or WebP or JPEG of it."""
+    data = await load_picture(gateway, digest, extension)
+    return respond(
+        request,
+        data,
+        MEDIA_TYPES[extension],
+        etag=f"{digest}.{extension}",
+        cache_control=IMMUTABLE,
+        headers={
+            **_HEADERS,
+            "Content-Disposition": f'inline; filename="ninefold-{digest[:12]}.{extension}"',
+        },
+    )
+
+
+@router.get(
+    "/previews/{job_id}/{digest}.webp",
+    response_class=Response,
+    responses={**_PICTURE, **problems(404, 422, 503)},
+)
+async def read_preview(
+    job_id: JobId, digest: Digest, request: Request, gateway: TheGateway
+) -> Response:
+    """Return a picture that is not finished; it is gone once it is."""
+    data = await gateway.objects.get(preview_key(job_id, digest))
+    if data is None:
+        raise not_found("preview")
+    return respond(
+        request,
+        data,
+        MEDIA_TYPES["webp"],
+        etag=digest,
+        cache_control="private, max-age=60",
+        headers=_HEADERS,
+    )
+
+
+@router.head("/api/v1/jobs/{job_id}/grid.{extension}", include_in_schema=False)
+@router.get(
+    "/api/v1/jobs/{job_id}/grid.{extension}",
+    response_class=Response,
+    responses={**_PICTURE, **problems(404, 409, 410, 416, 422, 503)},
+)
+async def read_grid(
+    job_id: JobId, extension: Extension, request: Request, gateway: TheGateway
+) -> Response:
+    """Return all pictures of a job as one, in rows of three, with the prompt below."""
+    data = await load_grid(gateway, await find_job(gateway, request, job_id), extension)
+    return respond(
+        request,
+        data,
+        MEDIA_TYPES[extension],
+        etag=content_hash(data),
+        cache_control=_GRID_CACHE,
+        headers=_HEADERS,
+    )
+
+
+async def load_picture(gateway: Gateway, digest: str, extension: str) -> bytes:
+    """Return a picture's file.
+
+    Raises:
+        Problem: there is none (404), or it was removed (410).
+        StorageError: the store cannot be read.
+    """
+    key = picture_key(digest, extension)
+    data = gateway.cache.get(key)
+    if data is not None:
+        return data
+    data = await gateway.objects.get(key)
+    if data is None:
+        raise await _missing(gateway, digest)
+    gateway.cache.put(key, data)
+    return data
+
+
+async def _missing(gateway: Gateway, digest: str) -> Problem:
+    statement = select(RemovedPicture.hash).where(RemovedPicture.hash == digest)
+    async with gateway.database.connect() as connection:
+        if (await connection.execute(statement)).scalar_one_or_none() is None:
+            return not_found("picture")
+    return Problem(410, "removed", "This picture was removed.")
+
+
+async def load_grid(gateway: Gateway, job: JobDocument, extension: str) -> bytes:
+    """Return all pictures of a finished job as one, from the store or made now and stored.
+
+    Raises:
+        Problem: the job is not done (409), or nothing of it is shown (404).
+        StorageError: the store cannot be read or written.
+    """
+    if job.status != "done":
+        raise Problem(409, "not_done", "This job has no finished pictures yet; follow its events.")
+    key = grid_key(job.id, extension)
+    data = gateway.cache.get(key) or await gateway.objects.get(key)
+    if data is None:
+        data = await _make_grid(gateway, job, extension)
+        await gateway.objects.put(key, data)
+    gateway.cache.put(key, data)
+    return data
+
+
+async def _make_grid(gateway: Gateway, job: JobDocument, extension: str) -> bytes:
+    files = []
+    for picture in job.pictures:
+        if not picture.hidden:
+            try:
+                files.append(await load_picture(gateway, picture.hash, "png"))
+            except Problem:
+                continue  # removed since
+    if not files:
+        raise not_found("picture that is shown in this job")
+    is_seamless = bool(job.settings.get("seamless"))
+    return await asyncio.to_thread(_compose, files, job.prompt, extension, is_seamless)
+
+
+def _compose(files: list[bytes], prompt: str, extension: str, is_seamless: bool) -> bytes:
+    images = []
+    for data in files:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            images.append(image.convert("RGB"))
+    columns = math.ceil(math.sqrt(len(images)))
+    if is_seamless and len(images) == columns**2:
+        images, columns = [_join(images, columns)], 1
+    return encode(grid(images, prompt, columns), extension)
+
+
+def _join(images: list[Image.Image], columns: int) -> Image.Image:
+    width, height = images[0].size
+    square = Image.new("RGB", (width * columns, height * columns))
+    for place, image in enumerate(images):
+        row, column = divmod(place, columns)
+        square.paste(image, (width * column, height * row))
+    return square

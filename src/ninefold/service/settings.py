@@ -1,0 +1,211 @@
+"""The service's settings: from the environment, typed, and refused where they are unsafe.
+
+Every name is an environment variable with `NINEFOLD_` before it. Knows nothing of what the settings
+are used for beyond what makes a combination unsafe.
+"""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ninefold.checkpoints.registry import data_folder
+from ninefold.errors import UserError
+
+SECRET_CHARACTERS = 32
+"""Fewest characters of a secret that signs cookies."""
+
+Surface = Literal["native", "openai", "automatic1111", "huggingface", "gradio", "craiyon"]
+"""What clients may speak; `native` is the service's own API and its pages."""
+
+Names = Annotated[tuple[str, ...], NoDecode]
+Surfaces = Annotated[tuple[Surface, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """How the service runs. Each field's description is its page of documentation."""
+
+    model_config = SettingsConfigDict(env_prefix="NINEFOLD_", extra="ignore", frozen=True)
+
+    model: str = Field("pocket", description="Model that draws: its name, or its folder.")
+    device: str = Field("auto", description="Where the worker draws: auto, cpu, cuda, cuda:N, mps.")
+    dtype: str = Field("float32", description="Number format: float32, bfloat16 or float16.")
+    threads: int = Field(
+        0, ge=0, le=1024, description="PyTorch's threads in the worker; 0 leaves it to PyTorch."
+    )
+    host: str = Field("127.0.0.1", description="Address that the gateway listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port that the gateway listens on.")
+    data: Path = Field(
+        default_factory=lambda: data_folder() / "service",
+        description="Folder of the embedded database, the pictures and the secret.",
+    )
+    public_url: str | None = Field(
+        None, description="Address that people reach the service by; unset: as each request says."
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("NINEFOLD_DATABASE_URL", "DATABASE_URL"),
+        description="PostgreSQL 15 or later; unset: an embedded one. DATABASE_URL is read as well.",
+    )
+    database_url_file: Path | None = Field(None, description="File that holds the database's URL.")
+    pictures_url: str | None = Field(
+        None, description="Object store, such as s3://bucket/prefix; unset: a folder in the data."
+    )
+    secret: SecretStr | None = Field(
+        None,
+        description="Signs visitors' cookies, 32 characters or more; unset: made once and kept.",
+    )
+    secret_file: Path | None = Field(None, description="File that holds the secret.")
+    surfaces: Surfaces = Field(
+        ("native", "openai", "huggingface", "gradio", "craiyon"),
+        description="APIs that are answered, with commas between them.",
+    )
+    cors_origins: Names = Field((), description="Origins whose pages may call the API; * for all.")
+    trusted_proxies: Names = Field(
+        (), description="Addresses or networks of proxies whose X-Forwarded headers are believed."
+    )
+    show_docs: bool = Field(True, description="Whether /docs and /openapi.json are answered.")
+    policy_file: Path | None = Field(None, description="Prompt policy of your own.")
+
+    max_prompt_characters: int = Field(1000, ge=1, le=100_000, description="Longest prompt.")
+    max_pictures: int = Field(16, ge=1, le=64, description="Most pictures of a job.")
+    max_candidates: int = Field(36, ge=1, le=512, description="Most candidates of a job.")
+    max_attempts: int = Field(
+        5, ge=1, le=1000, description="Times that a job is begun before it counts as failed."
+    )
+    anonymous_max_wait_s: float = Field(
+        1800, gt=0, description="Longest expected wait that visitors without a key are accepted at."
+    )
+    key_max_wait_s: float = Field(3600, gt=0, description="The same for holders of an API key.")
+    priority_max_wait_s: float = Field(3600, gt=0, description="The same for the priority lane.")
+    anonymous_rate: str = Field("60/minute", description="Jobs of a visitor without a key.")
+    key_rate: str = Field("600/minute", description="Jobs of an API key.")
+    address_rate: str = Field(
+        "240/minute", description="Jobs of an address (IPv6: its /64) without a key."
+    )
+    key_share: int = Field(2, ge=1, le=12, description="Shares of a key to one of a visitor.")
+    limits_storage: str = Field(
+        "memory://", description="Where rates are counted, such as redis://host for many gateways."
+    )
+    reserved_jobs: int = Field(
+        1, ge=0, le=64, description="Jobs that a worker takes besides, from the priority lane only."
+    )
+    previews: bool = Field(True, description="Whether pictures are shown while they are drawn.")
+    previews_until_wait_s: float = Field(
+        60, ge=0, description="Expected wait above which new jobs have no previews."
+    )
+    fewer_pictures: bool = Field(
+        False,
+        description="Whether visitors without a key get fewer pictures when the wait is long.",
+    )
+    fewer_pictures_from_wait_s: float = Field(
+        300, ge=0, description="Expected wait from which they get 6 of 9, and 4 from twice that."
+    )
+    heartbeat_s: float = Field(5, gt=0, le=60, description="Seconds between a worker's heartbeats.")
+    stalled_s: float = Field(
+        15, gt=0, le=600, description="Silence after which a worker's jobs are drawn again."
+    )
+    drain_s: float = Field(
+        25, ge=0, le=3600, description="Seconds a stopping worker may finish what it draws in."
+    )
+    storage_patience_s: float = Field(
+        30, ge=0, le=600, description="Seconds that a picture is kept trying to be stored."
+    )
+    keep_jobs_days: float = Field(
+        30, gt=0, description="Days after which `ninefold admin vacuum` removes ended jobs."
+    )
+    log_prompts: bool = Field(False, description="Whether prompts stand in the logs.")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="Logs as JSON lines or as text; auto: text on a terminal."
+    )
+    otlp_endpoint: str | None = Field(
+        None, description="OpenTelemetry collector that traces are sent to, over HTTP."
+    )
+
+    @field_validator("surfaces", "cors_origins", "trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_files(cls, values: Any) -> Any:
+        for name in ("secret", "database_url"):
+            path = values.get(f"{name}_file")
+            if path is None:
+                continue
+            try:
+                values[name] = Path(path).expanduser().read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise ValueError(f"{path} cannot be read ({error.strerror})") from None
+        return values
+
+    @model_validator(mode="after")
+    def _refuse_unsafe(self) -> Self:
+        if self.secret and len(self.secret.get_secret_value()) < SECRET_CHARACTERS:
+            raise ValueError(
+                f"NINEFOLD_SECRET is shorter than {SECRET_CHARACTERS} characters and could be "
+                "guessed; make one with `openssl rand -hex 32`"
+            )
+        if self.database_url and not self.secret and not self.is_local:
+            raise ValueError(
+                "a service with a database of its own and open to a network may have several "
+                "gateways, which must sign cookies alike; set NINEFOLD_SECRET"
+            )
+        if "*" in self.trusted_proxies:
+            raise ValueError(
+                "NINEFOLD_TRUSTED_PROXIES=* lets anybody pretend to be another address; name the "
+                "proxies' addresses"
+            )
+        if self.public_url and not self.public_url.startswith(("http://", "https://")):
+            raise ValueError("NINEFOLD_PUBLIC_URL must begin with http:// or https://")
+        if self.stalled_s < 2 * self.heartbeat_s:
+            raise ValueError(
+                "NINEFOLD_STALLED_S must be at least twice NINEFOLD_HEARTBEAT_S, or workers that "
+                "are well count as lost"
+            )
+        return self
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the gateway."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def read_settings(**given: Any) -> Settings:
+    """Return the settings of the environment, with those in `given` in their place.
+
+    Raises:
+        UserError: a value is not allowed or not safe; the message names the variable.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise UserError(" ".join(_explain(problem) for problem in error.errors())) from None
+
+
+def _explain(problem: Any) -> str:
+    message = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
+    if not problem["loc"]:
+        return f"{message[0].upper()}{message[1:]}."
+    name = "NINEFOLD_" + "_".join(str(part) for part in problem["loc"]).upper()
+    name = name.replace("NINEFOLD_NINEFOLD_", "NINEFOLD_").replace(
+        "NINEFOLD_DATABASE_URL", "DATABASE_URL"
+    )
+    return f"{name} cannot be used: {message[0].lower()}{message[1:]}."

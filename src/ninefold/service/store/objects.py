@@ -1,0 +1,154 @@
+"""Where pictures lie: a folder, or any object store that speaks S3, through `obstore`.
+
+Pictures are written once under the hash of their content and never changed. Knows nothing of what
+is in them or who may see them.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import obstore
+from blake3 import blake3
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from ninefold.errors import NinefoldError, UserError
+
+FOLDER = "pictures"
+"""Name of the pictures' folder in the data folder."""
+
+_Result = TypeVar("_Result")
+_FIRST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 5.0
+
+
+class StorageError(NinefoldError):
+    """The object store does not take or give what it should."""
+
+
+def content_hash(data: bytes) -> str:
+    """Return the address of a content: its blake3 in hexadecimal."""
+    return blake3(data).hexdigest()
+
+
+def picture_key(digest: str, extension: str) -> str:
+    """Return where the picture of this hash lies in one format."""
+    return f"pictures/{digest[:2]}/{digest}.{extension}"
+
+
+def hidden_key(digest: str, extension: str) -> str:
+    """Return where a picture lies that is not shown."""
+    return f"hidden/{digest[:2]}/{digest}.{extension}"
+
+
+def preview_key(job_id: str, digest: str) -> str:
+    """Return where a picture lies that is not finished."""
+    return f"previews/{job_id}/{digest}.webp"
+
+
+def grid_key(job_id: str, extension: str) -> str:
+    """Return where all pictures of a job lie as one."""
+    return f"grids/{job_id}.{extension}"
+
+
+class Objects:
+    """An object store."""
+
+    def __init__(self, store: ObjectStore, patience_s: float = 30.0) -> None:
+        """Use a store.
+
+        Args:
+            store: of obstore.
+            patience_s: seconds that a write is tried for.
+        """
+        self._store = store
+        self._patience_s = patience_s
+
+    @classmethod
+    def open(cls, url: str | None, data: Path, patience_s: float = 30.0) -> "Objects":
+        """Open the store at `url`, or the folder in `data` if that is None.
+
+        Credentials of S3 come from the environment, as obstore reads them (AWS_ACCESS_KEY_ID and
+        so on); AWS_ENDPOINT names a store that is not Amazon's.
+
+        Raises:
+            UserError: the address is none of an object store.
+        """
+        if url is None or urlsplit(url).scheme == "file":
+            folder = data / FOLDER if url is None else Path(urlsplit(url).path)
+            return cls(LocalStore(folder, automatic_cleanup=True, mkdir=True), patience_s)
+        try:
+            return cls(from_url(url), patience_s)
+        except (BaseError, ValueError) as error:
+            raise UserError(
+                f"NINEFOLD_PICTURES_URL is no object store ({error}); write s3://bucket/prefix, or "
+                "leave it out for a folder."
+            ) from None
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Write an object whole; tries again for a while where the store refuses.
+
+        Raises:
+            StorageError: it refused for too long.
+        """
+        await self._persist(lambda: obstore.put_async(self._store, key, data))
+
+    async def get(self, key: str) -> bytes | None:
+        """Return an object's content, or None if there is none.
+
+        Raises:
+            StorageError: the store cannot be read.
+        """
+        try:
+            result = await obstore.get_async(self._store, key)
+            return bytes(await result.bytes_async())
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError) as error:
+            raise StorageError("The pictures' store cannot be read; try again later.") from error
+
+    async def delete(self, key: str) -> None:
+        """Remove an object; it need not exist.
+
+        Raises:
+            StorageError: the store refused for too long.
+        """
+        await self._persist(lambda: obstore.delete_async(self._store, key))
+
+    async def keys(self, prefix: str) -> list[str]:
+        """Return the names of all objects below a prefix.
+
+        Raises:
+            StorageError: the store cannot be read.
+        """
+        try:
+            found: list[str] = []
+            async for batch in obstore.list(self._store, prefix):
+                found += [item["path"] for item in batch]
+        except (BaseError, OSError) as error:
+            raise StorageError("The pictures' store cannot be listed; try again.") from error
+        return found
+
+    async def check(self) -> None:
+        """Raise StorageError unless the store answers."""
+        await self.get("check")
+
+    async def _persist(self, attempt: Callable[[], Awaitable[_Result]]) -> _Result | None:
+        until = time.monotonic() + self._patience_s
+        pause = _FIRST_PAUSE_S
+        while True:
+            try:
+                return await attempt()
+            except FileNotFoundError:
+                return None
+            except (BaseError, OSError) as error:
+                if time.monotonic() + pause > until:
+                    raise StorageError(
+                        "The pictures' store refused a picture for too long."
+                    ) from error
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_S)

@@ -1,0 +1,59 @@
+"""Database work that is done again when the server was away: restarts, failovers, deadlocks.
+
+What is given must be one transaction whose effect is checked by itself (a fencing token, a unique
+key), because a commit may have happened although its answer was lost.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import procrastinate.exceptions
+import psycopg
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+_Result = TypeVar("_Result")
+
+PATIENCE_S = 60.0
+"""Seconds that the database may be away before the work is given up."""
+
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 2.0
+
+DATABASE_AWAY = (
+    OperationalError,
+    PoolTimeoutError,
+    psycopg.OperationalError,
+    procrastinate.exceptions.ConnectorException,
+    ConnectionError,
+)
+"""What is raised while the server cannot be reached, or gave up the transaction."""
+
+
+def is_away(error: BaseException) -> bool:
+    """Tell whether the same work may succeed a little later."""
+    return isinstance(error, DATABASE_AWAY) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )
+
+
+async def retrying(
+    work: Callable[[], Awaitable[_Result]], patience_s: float = PATIENCE_S
+) -> _Result:
+    """Return what `work` returns, trying again for `patience_s` seconds while the server is away.
+
+    Raises:
+        Exception: what `work` raises otherwise, or at last.
+    """
+    until = time.monotonic() + patience_s
+    pause = _FIRST_PAUSE_S
+    while True:
+        try:
+            return await work()
+        except Exception as error:
+            if not is_away(error) or time.monotonic() + pause > until:
+                raise
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_S)

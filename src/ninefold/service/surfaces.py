@@ -1,0 +1,39 @@
+"""A surface: an API that clients speak, as a router, the paths it owns and the shape of its errors.
+
+`routes/` defines one each; `app` includes those that the settings switch on. All of them accept
+prompts through `jobs/acceptance.py`, so policy, limits and order are the same on each.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ninefold.service.problems import Problem, Renderer, render_problem
+
+
+@dataclass(frozen=True)
+class SurfaceRoutes:
+    """What a surface brings."""
+
+    name: str
+    """As in the setting `surfaces`."""
+    routers: Sequence[APIRouter]
+    paths: tuple[str, ...]
+    """Beginnings of the paths whose errors it renders."""
+    render: Renderer = render_problem
+
+
+def render_for(surfaces: Sequence[SurfaceRoutes], problem: Problem, request: Request) -> Response:
+    """Show a problem as the surface that owns the request's path does, the longest path first."""
+    path = request.url.path
+    owners = [
+        (len(start), surface)
+        for surface in surfaces
+        for start in surface.paths
+        if path == start or path.startswith(start.rstrip("/") + "/")
+    ]
+    render = max(owners, key=lambda owner: owner[0])[1].render if owners else render_problem
+    return render(problem, request)

@@ -1,0 +1,57 @@
+"""A worker as a process: loads the model, then draws what the queue holds until told to stop."""
+
+import asyncio
+import signal
+from contextlib import suppress
+
+from sqlalchemy import URL
+
+from ninefold.service.jobs.drawing import Studio
+from ninefold.service.jobs.housekeeping import keep_house
+from ninefold.service.jobs.picture_steps import PictureSteps
+from ninefold.service.jobs.queue import Queue
+from ninefold.service.jobs.worker import Worker
+from ninefold.service.settings import Settings
+from ninefold.service.store.database import build_async_engine
+from ninefold.service.store.objects import Objects
+
+
+def run_worker(settings: Settings, url: URL) -> None:
+    """Draw jobs until the process is told to stop.
+
+    Raises:
+        UserError: the model, device or number format is not there.
+        CheckpointError: the model's files are damaged.
+    """
+    asyncio.run(_run(settings, url))
+
+
+async def _run(settings: Settings, url: URL) -> None:
+    from ninefold.service.engines import build_engine  # PyTorch comes with it
+
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    engine = await asyncio.to_thread(build_engine, settings)
+    database = build_async_engine(url, pool_size=5)
+    objects = Objects.open(settings.pictures_url, settings.data, settings.storage_patience_s)
+    async with Queue(url).open() as queue:
+        studio = Studio(database, objects, engine, PictureSteps())
+        worker = Worker(settings, url, queue, studio)
+        house = asyncio.create_task(keep_house(database, queue, settings))
+        stopper = asyncio.create_task(_stop_when(stopped, worker))
+        try:
+            await worker.run()
+        finally:
+            for task in (house, stopper):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            await engine.close()
+            await database.dispose()
+
+
+async def _stop_when(stopped: asyncio.Event, worker: Worker) -> None:
+    await stopped.wait()
+    worker.stop()

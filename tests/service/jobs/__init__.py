@@ -1,0 +1,1 @@
+"""Tests of jobs: states, order, estimates, acceptance, drawing, recovery."""

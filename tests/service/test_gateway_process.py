@@ -1,0 +1,19 @@
+"""Laws of the gateway's process: what it never imports."""
+
+import subprocess
+import sys
+
+PROBE = """
+import sys
+import ninefold.service.gateway_process, ninefold.service.supervisor, ninefold.service.__main__
+import ninefold.cli.serve
+heavy = sorted({name.partition(".")[0] for name in sys.modules} & {"torch", "ray", "transformers"})
+sys.exit(", ".join(heavy) or None)
+"""
+
+
+def test_the_gateway_imports_no_torch() -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode == 0, result.stderr
