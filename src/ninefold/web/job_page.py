@@ -61,7 +61,12 @@ class Tile:
 
 
 def job_values(
-    job: Document | None, reader: Reader, grid: GridImage | None, *, is_public: bool = False
+    job: Document | None,
+    reader: Reader,
+    grid: GridImage | None,
+    *,
+    is_public: bool = False,
+    is_own: bool = False,
 ) -> dict[str, Any]:
     """Return what the template of the drawing page needs.
 
@@ -70,9 +75,10 @@ def job_values(
         reader: who the page is for.
         grid: all pictures as one, where they are there.
         is_public: whether the gallery shows it.
+        is_own: whether the reader asked for it, and so may cancel and publish it.
     """
     if job is None:
-        return {"job": None, "prompt": "", "grid_path": "", "share_title": "", "is_public": False}
+        return {"job": None, "prompt": "", "grid_path": "", "share_title": "", "is_own": True}
     prompt = clean(job["prompt"])
     return {
         "job": job,
@@ -85,6 +91,7 @@ def job_values(
         "grid": grid,
         "linked_data": linked_data(job, reader, grid) if grid else None,
         "is_public": is_public,
+        "is_own": is_own,
     }
 
 

@@ -39,13 +39,14 @@ let state = null;
 let stream = null;
 let isConnected = true;
 let isPublic = Boolean(pageData("job-page")?.is_public);
+let isOwn = Boolean(pageData("job-page")?.is_own);
 let reportedHash = "";
 
 function show() {
   heading.update(state);
   board.update(state);
-  status.update(state, isConnected);
-  bar.update(state, isPublic);
+  status.update(state, isConnected, isOwn);
+  bar.update(state, isPublic, isOwn);
   if (state) lightbox.update(state);
 }
 
@@ -90,7 +91,7 @@ async function ask(body) {
       if (error instanceof Problem && error.status === 0 && navigator.onLine) return createJob(body, key);
       throw error;
     });
-    isPublic = false;
+    [isPublic, isOwn] = [false, true];
     history.pushState(null, "", `/g/${job.id}`);
     remember(entryOf(job));
     follow(job);

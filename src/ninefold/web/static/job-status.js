@@ -1,6 +1,6 @@
 /**
  * Where a drawing stands, in words, and a bar; and the quiet voice for screen readers.
- * Down: update(state, isConnected). Up: `cancel-job`.
+ * Down: update(state, isConnected, isOwn). Up: `cancel-job`.
  */
 
 import { need } from "./element.js";
@@ -40,8 +40,9 @@ export class JobStatus {
   /**
    * @param {JobState|null} state null for the empty board
    * @param {boolean} isConnected
+   * @param {boolean} isOwn whether this reader may cancel it
    */
-  update(state, isConnected) {
+  update(state, isConnected, isOwn) {
     if (state?.job.id !== this.state?.job.id) this.announced = null;
     this.state = state;
     this.isConnected = isConnected;
@@ -51,7 +52,7 @@ export class JobStatus {
       this.root.className = "job-status";
     }
     const isOpen = state !== null && !isEnded(state.status);
-    this.cancel.hidden = !isOpen;
+    this.cancel.hidden = !isOpen || !isOwn;
     this.progress.hidden = !isOpen;
     this.clock.hidden = !isOpen;
     this.show();

@@ -1,6 +1,6 @@
 /**
  * What can be done with nine pictures.
- * Down: update(state, isPublic). Up: `draw-again` {sameSeed}, `publish-job` {isPublic}.
+ * Down: update(state, isPublic, isOwn). Up: `draw-again` {sameSeed}, `publish-job` {isPublic}.
  */
 
 import { need } from "./element.js";
@@ -37,8 +37,9 @@ export class ShareBar {
   /**
    * @param {JobState|null} state
    * @param {boolean} isPublic whether the gallery shows it
+   * @param {boolean} isOwn whether this reader asked for it
    */
-  update(state, isPublic) {
+  update(state, isPublic, isOwn) {
     this.state = state;
     this.isPublic = isPublic;
     this.root.hidden = state === null || !isEnded(state.status);
@@ -49,7 +50,7 @@ export class ShareBar {
     this.x.hidden = canShare || !isDone;
     this.reddit.hidden = canShare || !isDone;
     this.copy.hidden = !isDone;
-    this.publish.hidden = !isDone;
+    this.publish.hidden = !isDone || !isOwn;
     this.grid.hidden = !isDone || !state.job.grid_url;
     const [title, url] = [this.title, this.link];
     this.x.href = xLink(title, url);
