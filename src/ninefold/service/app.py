@@ -16,13 +16,13 @@ from ninefold import __version__
 from ninefold.service.gateway import Gateway
 from ninefold.service.problems import Problem
 from ninefold.service.requests import BodyLimitShape, RequestIds
-from ninefold.service.routes import native
+from ninefold.service.routes import native, site
 from ninefold.service.settings import Settings
 from ninefold.service.store.objects import StorageError
 from ninefold.service.store.retry import DATABASE_AWAY
 from ninefold.service.surfaces import SurfaceRoutes, render_for
 
-SURFACES: tuple[SurfaceRoutes, ...] = (native.SURFACE,)
+SURFACES: tuple[SurfaceRoutes, ...] = (native.SURFACE, site.SURFACE)
 """All surfaces there are; the settings say which are answered. A new one is added here."""
 
 MAX_BODY_BYTES = 64 * 1024

@@ -97,17 +97,17 @@ class Templates:
         # The default leaves characters beyond ASCII as escapes, three times as long.
         self._environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
 
-    def render(self, name: str, parts: Parts, reader: Reader, **values: object) -> str:
+    def render(self, template: str, parts: Parts, reader: Reader, /, **values: object) -> str:
         """Return a page.
 
         Args:
-            name: of the template.
+            template: its file's name.
             parts: what the page is made of.
             reader: who it is for.
             values: what the template shows.
         """
         needs_messages = parts.entry is not None
-        return self._environment.get_template(name).render(
+        return self._environment.get_template(template).render(
             say=reader.catalogue.say,
             language=reader.catalogue.language,
             languages={code: item.say("language") for code, item in catalogues().items()},

@@ -1,10 +1,11 @@
 """What Alembic runs for every command: connects, and applies migrations in one transaction."""
 
-from typing import Any, Literal
+from typing import Any
 
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
+from ninefold.service.store import gallery_tables  # noqa: F401 - its tables join the metadata
 from ninefold.service.store.tables import Base
 
 FOREIGN = ("procrastinate",)
@@ -28,15 +29,11 @@ def run(connection: Connection) -> None:
         connection=connection,
         target_metadata=Base.metadata,
         include_object=is_ours,
-        compare_server_default=_compare_default,
+        # PostgreSQL writes defaults in words of its own ('[]'::jsonb); types are compared.
+        compare_server_default=False,
     )
     with context.begin_transaction():
         context.run_migrations()
-
-
-def _compare_default(*_arguments: Any) -> Literal[False]:
-    # PostgreSQL writes defaults in words of its own ('[]'::jsonb); types and columns are compared.
-    return False
 
 
 def main() -> None:

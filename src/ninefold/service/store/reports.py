@@ -1,0 +1,35 @@
+"""What people reported: kept for the operators, once for each person and picture."""
+
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ninefold.service.store.gallery_tables import Report
+from ninefold.service.store.tables import PictureRow
+
+Reason = Literal["sexual", "violence", "hate", "real_person", "deception", "other"]
+
+
+async def has_picture(connection: AsyncConnection, digest: str) -> bool:
+    """Tell whether a picture of this hash was drawn here."""
+    statement = select(PictureRow.hash).where(PictureRow.hash == digest).limit(1)
+    return (await connection.execute(statement)).scalar_one_or_none() is not None
+
+
+async def add_report(
+    connection: AsyncConnection,
+    digest: str,
+    *,
+    job_id: str | None,
+    reason: Reason,
+    note: str,
+    reporter: str,
+) -> None:
+    """Keep a report; a second one of the same person takes the place of the first."""
+    values = {"job_id": job_id, "reason": reason, "note": note}
+    statement = insert(Report).values(hash=digest, reporter=reporter, **values)
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=[Report.hash, Report.reporter], set_=values)
+    )
