@@ -208,6 +208,26 @@ def test_a_half_done_picture_goes_on_from_its_codes(tiny_model: Path) -> None:
     in_time(run())
 
 
+@pytest.mark.parametrize("backend", ["native-float32", "native-bfloat16", "native-int8"])
+def test_a_native_picture_is_the_same_alone_and_in_company(tiny_model: Path, backend: str) -> None:
+    async def run() -> None:
+        config = EngineConfig(num_slots=5, num_threads=2)
+        async with AsyncEngine.open(
+            tiny_model, device="cpu", backend=backend, config=config
+        ) as engine:
+            assert engine.info.is_deterministic
+            assert engine.info.backend == backend
+            alone = await draw(engine, request())
+            others = [request(f"o{i}", SamplingParams(seed=i), preview_every=3) for i in range(3)]
+            together = await asyncio.gather(
+                *(draw(engine, other) for other in others), draw(engine, request())
+            )
+            assert bytes_of(together[-1]) == bytes_of(alone)
+            assert alone.dtype == backend
+
+    in_time(run())
+
+
 def test_an_unknown_backend_is_refused(tiny_model: Path) -> None:
     with pytest.raises(UserError, match="no backend 'fast'"):
         AsyncEngine.open(tiny_model, backend="fast")

@@ -1,4 +1,7 @@
-"""Decoding and painting have all threads alone, and a part each together."""
+"""Pictures are painted with one thread each, as many at a time as decoding leaves."""
+
+import threading
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -6,18 +9,41 @@ import torch
 from ninefold.engine.threads import ThreadShare
 
 
-@pytest.mark.parametrize(("total", "painting", "decoding"), [(1, 1, 1), (2, 1, 1), (8, 4, 4)])
-def test_together_each_has_a_part(total: int, painting: int, decoding: int) -> None:
-    share = ThreadShare(total)
+@pytest.fixture(autouse=True)
+def restored_threads() -> Iterator[None]:
     before = torch.get_num_threads()
-    try:
-        with share.decoding():
-            assert torch.get_num_threads() == total
-            with share.painting():
-                assert torch.get_num_threads() == painting
-                with share.decoding():
-                    assert torch.get_num_threads() == decoding
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("total", "left"), [(1, 1), (2, 1), (8, 7)])
+def test_a_step_takes_what_painting_leaves(total: int, left: int) -> None:
+    share = ThreadShare(total)
+    assert share.enter_step() == torch.get_num_threads() == total
+    with share.painting():
+        assert torch.get_num_threads() == 1
+        assert share.enter_step() == left
+
+
+@pytest.mark.parametrize(("total", "while_decoding"), [(1, 1), (2, 1), (4, 2)])
+def test_fewer_paint_while_there_is_something_to_decode(total: int, while_decoding: int) -> None:
+    share = ThreadShare(total)
+    may_end = threading.Event()
+    began = threading.Semaphore(0)
+
+    def paint() -> None:
         with share.painting():
-            assert torch.get_num_threads() == total
-    finally:
-        torch.set_num_threads(before)
+            began.release()
+            assert may_end.wait(20)
+
+    share.set_decoding(True)
+    painters = [threading.Thread(target=paint) for _ in range(total)]
+    for painter in painters:
+        painter.start()
+    assert all(began.acquire(timeout=20) for _ in range(while_decoding))
+    assert not began.acquire(timeout=0.05)
+    share.set_decoding(False)
+    assert all(began.acquire(timeout=20) for _ in range(total - while_decoding))
+    may_end.set()
+    for painter in painters:
+        painter.join(20)

@@ -19,7 +19,7 @@ from typing import Self
 from ninefold.checkpoints.registry import find_model
 from ninefold.devices import resolve_device
 from ninefold.engine.backend import Backend
-from ninefold.engine.backends import load_backend
+from ninefold.engine.backends import load_engine_parts, recipe_dtype
 from ninefold.engine.config import EngineConfig
 from ninefold.engine.core import EngineCore
 from ninefold.engine.image_decoder import ImageDecoder, PaintResult
@@ -44,8 +44,8 @@ class AsyncEngine:
         sizes, num_codes = model.config.dallebart, model.config.vqgan.n_embed
         self._model, self.config = model, config
         self._threads = ThreadShare(config.num_threads)
-        with self._threads.decoding():
-            check = check_backend(backend, sizes, num_codes, config.num_slots)
+        self._threads.enter_step()
+        check = check_backend(backend, sizes, num_codes, config.num_slots)
         self.info = EngineInfo(
             model_name=model.config.name,
             model_sha256=model.config.sha256,
@@ -61,7 +61,7 @@ class AsyncEngine:
         self._core = EngineCore(
             config,
             model.config,
-            backend.dtype,
+            recipe_dtype(backend.name),
             Runner(backend, num_codes, sizes.image_length),
             StepClock(check.one_picture_s, check.all_slots_s, config.num_slots),
             self._tell,
@@ -92,7 +92,7 @@ class AsyncEngine:
         Args:
             model: its name, such as "pocket", "mini" or "mega", or its folder.
             device: see `ninefold.devices.resolve_device`.
-            backend: see `ninefold.engine.backends.load_backend`.
+            backend: one of `ninefold.engine.backends.BACKENDS`.
             config: sizes and limits.
 
         Raises:
@@ -100,10 +100,8 @@ class AsyncEngine:
             CheckpointError: the model's files are damaged.
         """
         config = config or EngineConfig()
-        loaded, chosen = load_backend(
-            find_model(model), resolve_device(device), backend, config.num_slots
-        )
-        return cls(loaded, chosen, config)
+        folder, place = find_model(model), resolve_device(device)
+        return cls(*load_engine_parts(folder, place, backend, config.num_slots), config)
 
     def load(self) -> EngineLoad:
         """Return how busy the engine is."""
@@ -190,9 +188,10 @@ class AsyncEngine:
         try:
             while not self._is_closed:
                 self._read_inbox()
+                self._threads.set_decoding(self._core.has_steps)
                 if self._core.has_steps:
-                    with self._threads.decoding():
-                        self._core.step(time.monotonic())
+                    self._threads.enter_step()
+                    self._core.step(time.monotonic())
                 self._load = self._core.load()
         except Exception:
             logger.exception("The engine stopped")

@@ -18,13 +18,12 @@ MIN_ROWS = 16
 class EagerBackend:
     """`DalleBart.step` for the first rows of the cache, up to the last that is in use."""
 
-    name = "eager"
-
     def __init__(self, model: DalleBart, num_codes: int, num_slots: int) -> None:
         self.model, self.num_codes = model, num_codes
         weight = model.lm_head.weight
         self.device = weight.device
         self.dtype = str(weight.dtype).removeprefix("torch.")
+        self.name = "eager" if self.dtype == "float32" else f"eager-{self.dtype}"
         self.num_texts = 2 * num_slots + 2
         config = model.config
         with torch.inference_mode():

@@ -1,8 +1,8 @@
-"""Paints beside the decoding steps, in a thread of its own: pictures first, then previews.
+"""Paints beside the decoding steps, in threads of its own: pictures first, then previews.
 
 Previews wait in a short line of their own: while a picture waits none is painted, a newer preview
 of a picture takes the place of an older one, and what exceeds the line drops the oldest. Results go
-to a callback, from this thread. Knows nothing of slots, steps or events.
+to a callback, from these threads. Knows nothing of slots, steps or events.
 """
 
 import logging
@@ -56,7 +56,7 @@ class PaintResult:
 
 
 class ImageDecoder:
-    """The painting thread. `report` is called in it."""
+    """The painting threads. `report` is called in them."""
 
     def __init__(
         self,
@@ -75,8 +75,12 @@ class ImageDecoder:
         self.seconds_per_picture = 0.0
         """Moving average; 0 before the first."""
         self.num_previews_dropped = 0
-        self._thread = threading.Thread(target=self._work, name="ninefold-painter", daemon=True)
-        self._thread.start()
+        self._workers = [
+            threading.Thread(target=self._work, name=f"ninefold-painter-{i}", daemon=True)
+            for i in range(threads.total)
+        ]
+        for worker in self._workers:
+            worker.start()
 
     @property
     def num_pending(self) -> int:
@@ -115,19 +119,31 @@ class ImageDecoder:
         """Stop after what is being painted; drop the rest."""
         with self._changed:
             self._is_closed = True
-            self._changed.notify()
-        self._thread.join()
+            self._changed.notify_all()
+        for worker in self._workers:
+            worker.join()
 
     def _work(self) -> None:
-        while (job := self._next()) is not None:
+        is_open = True
+        while is_open:
             with self._threads.painting():
-                result = self._do(job)
-            self._report(result)
+                job = self._next()
+                result = None if job is None else self._do(job)
+            if result is not None:
+                self._report(result)
+            else:
+                is_open = self._wait()
 
-    def _next(self) -> PaintJob | PreviewJob | None:
+    def _wait(self) -> bool:
+        """Wait for a job; False once it is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._pictures or self._previews or self._is_closed)
-            if self._is_closed:
+            return not self._is_closed
+
+    def _next(self) -> PaintJob | PreviewJob | None:
+        """Take a job when it is this thread's turn, not before: a picture may come meanwhile."""
+        with self._changed:
+            if self._is_closed or not (self._pictures or self._previews):
                 return None
             if self._pictures:
                 return self._pictures.popleft()

@@ -1,5 +1,6 @@
 """The parts of a model that the engine draws with, apart from the decoder's backend."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -9,6 +10,7 @@ import torch
 from ninefold.checkpoints.load import load_clip, load_vqgan
 from ninefold.checkpoints.native import ModelConfig, read_config
 from ninefold.generation.params import SamplingParams
+from ninefold.models.vqgan import VQGAN
 from ninefold.painting import Painter
 from ninefold.preparation import PreparedPrompt, prepare_prompt
 from ninefold.text.reader import ClipReader, PromptReader
@@ -24,9 +26,9 @@ class LoadedModel:
 
     @classmethod
     def load(
-        cls, folder: Path, device: torch.device, vqgan_dtype: torch.dtype = torch.float32
+        cls, folder: Path, device: torch.device, prepare_vqgan: Callable[[VQGAN], VQGAN]
     ) -> Self:
-        """Load from a model's folder.
+        """Load from a model's folder; `prepare_vqgan` may exchange parts of the VQGAN.
 
         Raises:
             UserError: the folder holds no model.
@@ -45,7 +47,7 @@ class LoadedModel:
             clip_reader = ClipReader(
                 folder, clip_sizes.max_positions, clip_sizes.vocab_size, reader
             )
-        vqgan = load_vqgan(folder, device, vqgan_dtype)
+        vqgan = prepare_vqgan(load_vqgan(folder, device))
         painter = Painter(config, vqgan, load_clip(folder, device), clip_reader)
         return cls(config, reader, painter)
 

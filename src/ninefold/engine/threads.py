@@ -1,8 +1,9 @@
 """How decoding and painting share the processor.
 
-PyTorch keeps the number of threads of an operation per calling thread, so that the two can have
-different ones: all of them where only one is at work, a part where both are. More threads than
-cores would make each wait for the other at every operation.
+A picture is always painted with one thread, since the bits of a float32 convolution depend on their
+number; several are painted at a time instead. While there is something to decode half of the
+threads paint at most, and a decoding step takes what they leave. More threads than cores would make
+each wait for the others at every operation.
 """
 
 import threading
@@ -13,45 +14,45 @@ import torch
 
 
 class ThreadShare:
-    """`total` threads for one decoding and one painting thread."""
+    """`total` threads for one decoding thread and `total` painting threads."""
 
     def __init__(self, total: int | None = None) -> None:
         self.total = total or torch.get_num_threads()
-        self._lock = threading.Lock()
-        self._num_active = {"decoding": 0, "painting": 0}
+        self._changed = threading.Condition()
+        self._is_decoding = False
+        self._num_painting = 0
 
-    @contextmanager
-    def decoding(self) -> Iterator[None]:
-        """Run decoding steps in the calling thread."""
-        with self._active("decoding"):
-            yield
+    def set_decoding(self, is_decoding: bool) -> None:
+        """Say whether there is something to decode; more may paint when there is not."""
+        if is_decoding != self._is_decoding:
+            with self._changed:
+                self._is_decoding = is_decoding
+                self._changed.notify_all()
+
+    def enter_step(self) -> int:
+        """Give the calling thread's next decoding step its threads, and return how many."""
+        with self._changed:
+            number = max(1, self.total - self._num_painting)
+        set_threads(number)
+        return number
 
     @contextmanager
     def painting(self) -> Iterator[None]:
-        """Paint in the calling thread."""
-        with self._active("painting"):
-            yield
-
-    @contextmanager
-    def _active(self, kind: str) -> Iterator[None]:
-        with self._lock:
-            self._num_active[kind] += 1
-            is_shared = all(self._num_active.values())
-        set_threads(
-            self._painting_part if is_shared and kind == "painting" else self._rest(is_shared)
-        )
+        """Paint a picture in the calling thread, once it is its turn."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._num_painting < self._max_painting)
+            self._num_painting += 1
+        set_threads(1)
         try:
             yield
         finally:
-            with self._lock:
-                self._num_active[kind] -= 1
+            with self._changed:
+                self._num_painting -= 1
+                self._changed.notify_all()
 
     @property
-    def _painting_part(self) -> int:
-        return max(1, self.total // 2)
-
-    def _rest(self, is_shared: bool) -> int:
-        return max(1, self.total - self._painting_part) if is_shared else self.total
+    def _max_painting(self) -> int:
+        return max(1, self.total // 2) if self._is_decoding else self.total
 
 
 def set_threads(number: int) -> None:

@@ -1,0 +1,182 @@
+// One step of DalleBart's decoder for rows at different positions, with AVX-512.
+//
+// A row's logits do not depend on which other rows there are, nor on where it stands among them.
+//
+// It knows nothing of where weights come from, of guidance, of sampling or of requests. Everything
+// is given by plain structures, which `structures.py` mirrors. Between operations all is float32.
+
+#include "attention.h"
+#include "image.h"
+
+namespace {
+
+struct Layer {
+  Norm self_pre, self_post, cross_pre, cross_post, ffn_pre, ffn_mid;
+  Linear qkv, self_out, cross_query, cross_out, gate_up, down;
+  void *keys, *values;              // of the rows' own positions
+  void *text_keys, *text_values;    // of the texts
+};
+
+struct Decoder {
+  int64_t is_bf16_cache, layers, width, heads, inner, length, text_length, activation;
+  float embed_scale;
+  const float *embed_tokens, *embed_positions;  // positions may be null
+  Norm embed_norm, final_norm;
+  int64_t has_final_norm;
+  const Layer* layer;
+  Linear head;
+  const int64_t* text_lengths;
+  // Scratch for the largest number of rows.
+  float *x, *wide, *attended, *row_scale;
+  uint32_t* inputs;
+};
+
+struct Step {
+  const Decoder& decoder;
+  int64_t rows;
+  const int64_t *places, *tokens, *positions, *texts;
+
+  // Round a float32 row to the inputs of the product that comes next.
+  void feed(int64_t row, const float* from, const Linear& next) const {
+    convert(next.kind, from, next.inputs, decoder.inputs + row * groups_of(next.kind, next.inputs),
+            decoder.row_scale + row);
+  }
+
+  void multiply_rows(const Linear& linear) const {
+    multiply(linear, decoder.inputs, decoder.row_scale, rows, decoder.wide);
+  }
+
+  void embed() const {
+    const int64_t width = decoder.width;
+#pragma omp parallel for schedule(static)
+    for (int64_t r = 0; r < rows; r++) {
+      float* x = decoder.x + r * width;
+      const float* token = decoder.embed_tokens + tokens[r] * width;
+      for (int64_t i = 0; i < width; i++) x[i] = token[i] * decoder.embed_scale;
+      if (decoder.embed_positions)
+        for (int64_t i = 0; i < width; i++)
+          x[i] += decoder.embed_positions[positions[r] * width + i];
+      normalise(x, x, width, decoder.embed_norm);
+    }
+  }
+
+  // x += post(product), then the inputs of the next product: pre(x).
+  void add_and_feed(const Norm* post, int64_t stride, const Norm* pre, const Linear& next) const {
+    const int64_t width = decoder.width;
+#pragma omp parallel for schedule(static)
+    for (int64_t r = 0; r < rows; r++) {
+      float* x = decoder.x + r * width;
+      float* product = decoder.wide + r * stride;
+      float* normed = decoder.attended + r * width;
+      if (stride) {
+        if (post) normalise(product, product, width, *post);
+        for (int64_t i = 0; i < width; i++) x[i] += product[i];
+      }
+      if (pre) normalise(x, normed, width, *pre);
+      feed(r, pre ? normed : x, next);
+    }
+  }
+
+  template <bool IsBf16>
+  void attend_self(const Layer& layer) const {
+    const int64_t width = decoder.width, heads = decoder.heads, size = width / heads;
+    const int64_t stride = padded(3 * width);
+    const int64_t bytes = IsBf16 ? 2 : 4;
+#pragma omp parallel for schedule(static)
+    for (int64_t task = 0; task < rows * heads; task++) {
+      const int64_t r = task / heads, h = task % heads;
+      const float* qkv = decoder.wide + r * stride + h * size;
+      const int64_t offset = (places[r] * heads + h) * decoder.length * size * bytes;
+      char* keys = static_cast<char*>(layer.keys) + offset;
+      char* values = static_cast<char*>(layer.values) + offset;
+      write_key_value<IsBf16>(keys, values, positions[r], size, qkv + width, qkv + 2 * width);
+      attend<IsBf16>(qkv, keys, values, positions[r] + 1, size,
+                     decoder.attended + r * width + h * size);
+    }
+    feed_attended(layer.self_out);
+  }
+
+  template <bool IsBf16>
+  void attend_text(const Layer& layer) const {
+    const int64_t width = decoder.width, heads = decoder.heads, size = width / heads;
+    const int64_t stride = padded(width), bytes = IsBf16 ? 2 : 4;
+#pragma omp parallel for schedule(static)
+    for (int64_t task = 0; task < rows * heads; task++) {
+      const int64_t r = task / heads, h = task % heads;
+      const int64_t offset = (texts[r] * heads + h) * decoder.text_length * size * bytes;
+      attend<IsBf16>(decoder.wide + r * stride + h * size,
+                     static_cast<char*>(layer.text_keys) + offset,
+                     static_cast<char*>(layer.text_values) + offset,
+                     decoder.text_lengths[texts[r]], size,
+                     decoder.attended + r * width + h * size);
+    }
+    feed_attended(layer.cross_out);
+  }
+
+  void feed_attended(const Linear& next) const {
+#pragma omp parallel for schedule(static)
+    for (int64_t r = 0; r < rows; r++) feed(r, decoder.attended + r * decoder.width, next);
+  }
+
+  void gate(const Norm& norm, const Linear& next) const {
+    const int64_t inner = decoder.inner, stride = padded(2 * inner);
+#pragma omp parallel for schedule(static)
+    for (int64_t r = 0; r < rows; r++) {
+      float* h = decoder.wide + r * stride;
+      for (int64_t i = 0; i < inner; i += 16) {
+        const __mmask16 m = lanes(inner - i);
+        const __m512 g = activate(decoder.activation, _mm512_maskz_loadu_ps(m, h + i));
+        const __m512 u = _mm512_maskz_loadu_ps(m, h + inner + i);
+        _mm512_mask_storeu_ps(h + i, m, _mm512_mul_ps(g, u));
+      }
+      normalise(h, h, inner, norm);
+      feed(r, h, next);
+    }
+  }
+
+  template <bool IsBf16>
+  void run(float* logits) const {
+    const int64_t narrow = padded(decoder.width);
+    embed();
+    for (int64_t index = 0; index < decoder.layers; index++) {
+      const Layer& layer = decoder.layer[index];
+      add_and_feed(nullptr, index ? narrow : 0, &layer.self_pre, layer.qkv);
+      multiply_rows(layer.qkv);
+      attend_self<IsBf16>(layer);
+      multiply_rows(layer.self_out);
+      add_and_feed(&layer.self_post, narrow, &layer.cross_pre, layer.cross_query);
+      multiply_rows(layer.cross_query);
+      attend_text<IsBf16>(layer);
+      multiply_rows(layer.cross_out);
+      add_and_feed(&layer.cross_post, narrow, &layer.ffn_pre, layer.gate_up);
+      multiply_rows(layer.gate_up);
+      gate(layer.ffn_mid, layer.down);
+      multiply_rows(layer.down);
+    }
+    add_and_feed(nullptr, narrow, decoder.has_final_norm ? &decoder.final_norm : nullptr,
+                 decoder.head);
+    multiply(decoder.head, decoder.inputs, decoder.row_scale, rows, logits);
+  }
+};
+
+}  // namespace
+
+extern "C" {
+
+// Logits (rows, padded codes) of the codes after `tokens`.
+void step(const Decoder* decoder, int64_t rows, const int64_t* places, const int64_t* tokens,
+          const int64_t* positions, const int64_t* texts, float* logits) {
+  const Step step{*decoder, rows, places, tokens, positions, texts};
+  if (decoder->is_bf16_cache) step.run<true>(logits);
+  else step.run<false>(logits);
+}
+
+// A product alone, for tests and measurements: float32 (rows, inputs) to (rows, padded outputs).
+void multiply_alone(const Linear* linear, const float* from, int64_t rows, uint32_t* inputs,
+                    float* row_scale, float* out) {
+  for (int64_t r = 0; r < rows; r++)
+    convert(linear->kind, from + r * linear->inputs, linear->inputs,
+            inputs + r * groups_of(linear->kind, linear->inputs), row_scale + r);
+  multiply(*linear, inputs, row_scale, rows, out);
+}
+}

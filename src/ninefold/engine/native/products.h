@@ -1,0 +1,175 @@
+// Matrix products of few rows with packed weights.
+//
+// Every output has one accumulator that runs through the row's inputs from first to last, however
+// many rows there are, so that a row's results do not depend on the others.
+
+#pragma once
+
+#include <type_traits>
+#include <utility>
+
+#include "rows.h"
+
+namespace {
+
+constexpr int kPanel = 48;  // output columns that are computed together: three registers
+constexpr int kRows = 9;    // rows that are computed together: 27 accumulators
+
+struct Linear {
+  const uint32_t* panels;
+  const float* column_scale;  // of eight-bit weights
+  const int32_t* column_sum;  // 128 times the sum of a column's eight-bit weights
+  int64_t outputs, inputs, kind;
+};
+
+int64_t padded(int64_t outputs) { return (outputs + kPanel - 1) / kPanel * kPanel; }
+
+template <int64_t Kind>
+inline __m512i multiply_add(__m512i sum, __m512i a, __m512i b) {
+  if constexpr (Kind == kFloat32)
+    return _mm512_castps_si512(_mm512_fmadd_ps(
+        _mm512_castsi512_ps(a), _mm512_castsi512_ps(b), _mm512_castsi512_ps(sum)));
+  else if constexpr (Kind == kBfloat16)
+    return _mm512_castps_si512(_mm512_dpbf16_ps(
+        _mm512_castsi512_ps(sum), reinterpret_cast<const __m512bh&>(a),
+        reinterpret_cast<const __m512bh&>(b)));
+  else
+    return _mm512_dpbusd_epi32(sum, a, b);
+}
+
+template <typename Do, int... I>
+inline __attribute__((always_inline)) void each(std::integer_sequence<int, I...>, Do&& act) {
+  (act(std::integral_constant<int, I>{}), ...);
+}
+
+// act(0), …, act(N - 1) with constants, so that arrays so indexed can live in registers.
+template <int N, typename Do>
+inline __attribute__((always_inline)) void each(Do&& act) {
+  each(std::make_integer_sequence<int, N>{}, act);
+}
+
+// R rows times one panel. `next` is prefetched: it is what will be read after this.
+template <int64_t Kind, int R>
+void tile(const uint32_t* a, int64_t groups, const uint32_t* b, const char* next, float* out,
+          int64_t stride, const float* row_scale, const float* column_scale,
+          const int32_t* column_sum) {
+  __m512i sums[R][3];
+  each<R>([&](auto r) {
+    each<3>([&](auto c) { sums[r][c] = _mm512_setzero_si512(); });
+  });
+  for (int64_t g = 0; g < groups; g++) {
+    const __m512i b0 = _mm512_loadu_si512(b + g * kPanel);
+    const __m512i b1 = _mm512_loadu_si512(b + g * kPanel + 16);
+    const __m512i b2 = _mm512_loadu_si512(b + g * kPanel + 32);
+    _mm_prefetch(next + g * kPanel * 4, _MM_HINT_T1);
+    _mm_prefetch(next + g * kPanel * 4 + 64, _MM_HINT_T1);
+    _mm_prefetch(next + g * kPanel * 4 + 128, _MM_HINT_T1);
+    each<R>([&](auto r) {
+      const __m512i v = _mm512_set1_epi32(static_cast<int>(a[r * groups + g]));
+      sums[r][0] = multiply_add<Kind>(sums[r][0], v, b0);
+      sums[r][1] = multiply_add<Kind>(sums[r][1], v, b1);
+      sums[r][2] = multiply_add<Kind>(sums[r][2], v, b2);
+    });
+  }
+  each<R>([&](auto r) {
+    each<3>([&](auto c) {
+      __m512 v = _mm512_castsi512_ps(sums[r][c]);
+      if constexpr (Kind == kInt8) {
+        const __m512i sum = _mm512_sub_epi32(sums[r][c], _mm512_loadu_si512(column_sum + 16 * c));
+        v = _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(row_scale[r])),
+                          _mm512_loadu_ps(column_scale + 16 * c));
+      }
+      _mm512_storeu_ps(out + r * stride + 16 * c, v);
+    });
+  });
+}
+
+using Tile = void (*)(const uint32_t*, int64_t, const uint32_t*, const char*, float*, int64_t,
+                      const float*, const float*, const int32_t*);
+
+template <int64_t Kind>
+Tile tile_of(int64_t rows) {
+  static const Tile tiles[] = {tile<Kind, 1>, tile<Kind, 2>, tile<Kind, 3>,
+                               tile<Kind, 4>, tile<Kind, 5>, tile<Kind, 6>,
+                               tile<Kind, 7>, tile<Kind, 8>, tile<Kind, 9>};
+  return tiles[rows - 1];
+}
+
+// (rows, inputs) in the products' format times the weights, to float32 (rows, padded outputs).
+template <int64_t Kind>
+void multiply(const Linear& linear, const uint32_t* a, const float* row_scale, int64_t rows,
+              float* out) {
+  const int64_t groups = groups_of(Kind, linear.inputs);
+  const int64_t stride = padded(linear.outputs), panels = stride / kPanel;
+  const int64_t blocks = (rows + kRows - 1) / kRows;
+#pragma omp parallel for schedule(static)
+  for (int64_t p = 0; p < panels; p++) {
+    const uint32_t* b = linear.panels + p * groups * kPanel;
+    for (int64_t block = 0; block < blocks; block++) {
+      // Blocks of nearly equal size: 10 rows are 5 and 5, not 9 and 1.
+      const int64_t first = rows * block / blocks, last = rows * (block + 1) / blocks;
+      const bool is_last = block == blocks - 1 && p + 1 < panels;
+      const auto* next = reinterpret_cast<const char*>(is_last ? b + groups * kPanel : b);
+      tile_of<Kind>(last - first)(a + first * groups, groups, b, next,
+                                  out + first * stride + p * kPanel, stride, row_scale + first,
+                                  linear.column_scale + p * kPanel,
+                                  linear.column_sum + p * kPanel);
+    }
+  }
+}
+
+void multiply(const Linear& linear, const uint32_t* a, const float* row_scale, int64_t rows,
+              float* out) {
+  if (linear.kind == kFloat32) multiply<kFloat32>(linear, a, row_scale, rows, out);
+  else if (linear.kind == kBfloat16) multiply<kBfloat16>(linear, a, row_scale, rows, out);
+  else multiply<kInt8>(linear, a, row_scale, rows, out);
+}
+
+}  // namespace
+
+extern "C" {
+
+// 32-bit groups that `pack` writes for a matrix.
+int64_t packed_size(int64_t kind, int64_t outputs, int64_t inputs) {
+  return padded(outputs) * groups_of(kind, inputs);
+}
+
+// Float32 weights (outputs, inputs) to panels; the eight-bit kind also to scales and sums, of padded
+// length.
+void pack(int64_t kind, const float* weight, int64_t outputs, int64_t inputs, uint32_t* panels,
+          float* column_scale, int32_t* column_sum) {
+  const int64_t groups = groups_of(kind, inputs), size = kind == kFloat32 ? 1 : kind == kBfloat16 ? 2 : 4;
+#pragma omp parallel for schedule(static)
+  for (int64_t n = 0; n < padded(outputs); n++) {
+    const float* row = weight + n * inputs;
+    const bool is_real = n < outputs;
+    float top = 0.0f;
+    for (int64_t i = 0; is_real && i < inputs; i++) top = std::max(top, std::fabs(row[i]));
+    const float inverse = top > 0.0f ? 127.0f / top : 0.0f;
+    int32_t sum = 0;
+    uint32_t* panel = panels + n / kPanel * groups * kPanel + n % kPanel;
+    for (int64_t g = 0; g < groups; g++) {
+      uint32_t bits = 0;
+      for (int64_t j = 0; j < size; j++) {
+        const int64_t i = g * size + j;
+        const float value = is_real && i < inputs ? row[i] : 0.0f;
+        if (kind == kFloat32) {
+          std::memcpy(&bits, &value, 4);
+        } else if (kind == kBfloat16) {
+          bits |= static_cast<uint32_t>(to_bf16(value)) << (16 * j);
+        } else {
+          const int32_t q = static_cast<int32_t>(std::nearbyint(value * inverse));
+          sum += q;
+          bits |= static_cast<uint32_t>(q & 0xff) << (8 * j);
+        }
+      }
+      panel[g * kPanel] = bits;
+    }
+    if (kind == kInt8) {
+      column_scale[n] = top / 127.0f;
+      column_sum[n] = 128 * sum;
+    }
+  }
+}
+
+}

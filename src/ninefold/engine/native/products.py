@@ -1,0 +1,45 @@
+"""A matrix product of the C++ module by itself, for tests, measurements and choosing a kind."""
+
+import ctypes
+import time
+
+import torch
+from torch import Tensor
+
+from ninefold.engine.native.library import load_library
+from ninefold.engine.native.structures import PANEL, Kind, Packer
+
+
+class PackedProduct:
+    """Weights (outputs, inputs) packed for products of one kind."""
+
+    def __init__(self, kind: Kind, weight: Tensor) -> None:
+        self._packer = Packer(load_library())
+        self._linear = self._packer.linear(kind, weight)
+        self.outputs, self.inputs = weight.shape
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """(R, inputs) float32 to (R, outputs) float32."""
+        num_rows = len(rows)
+        rounded = torch.empty(num_rows, self.inputs, dtype=torch.int32)
+        scale = torch.empty(num_rows)
+        out = torch.empty(num_rows, -(-self.outputs // PANEL) * PANEL)
+        self._packer.library.multiply_alone(
+            ctypes.byref(self._linear),
+            ctypes.c_void_p(rows.contiguous().data_ptr()),
+            ctypes.c_int64(num_rows),
+            *(ctypes.c_void_p(tensor.data_ptr()) for tensor in (rounded, scale, out)),
+        )
+        return out[:, : self.outputs]
+
+
+def time_product(kind: Kind, num_rows: int = 18, width: int = 1024) -> float:
+    """Return the least seconds of a few products of `num_rows` rows with (3 · width, width)."""
+    product = PackedProduct(kind, torch.ones(3 * width, width))
+    rows = torch.ones(num_rows, width)
+    seconds = []
+    for _ in range(10):
+        begin = time.perf_counter()
+        product(rows)
+        seconds.append(time.perf_counter() - begin)
+    return min(seconds)

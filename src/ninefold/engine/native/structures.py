@@ -1,0 +1,143 @@
+"""The structures that the C++ module reads, and the tensors that they point into.
+
+Mirrors the declarations in the C++ sources field by field. Every pointer is into a tensor that is
+kept by the object that built it.
+"""
+
+import ctypes
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ninefold.models.layers import BiasLayerNorm
+
+Kind = Literal["float32", "bfloat16", "int8"]
+
+KINDS: dict[Kind, int] = {"float32": 0, "bfloat16": 1, "int8": 2}
+
+PANEL = 48
+"""Output columns that are computed together; products have whole panels of them."""
+
+KEY_BLOCK = 16
+"""Keys of attention that lie side by side; caches have whole blocks of them."""
+
+_Pointer = ctypes.c_void_p
+_Number = ctypes.c_int64
+
+
+class Norm(ctypes.Structure):
+    """LayerNorm; null for what it does not have."""
+
+    _fields_ = (("weight", _Pointer), ("bias", _Pointer))
+
+
+class Linear(ctypes.Structure):
+    """A packed matrix."""
+
+    _fields_ = (
+        ("panels", _Pointer),
+        ("column_scale", _Pointer),
+        ("column_sum", _Pointer),
+        ("outputs", _Number),
+        ("inputs", _Number),
+        ("kind", _Number),
+    )
+
+
+class Layer(ctypes.Structure):
+    """A layer and its part of the caches."""
+
+    _fields_ = (
+        *(
+            (name, Norm)
+            for name in ("self_pre", "self_post", "cross_pre", "cross_post", "ffn_pre", "ffn_mid")
+        ),
+        *(
+            (name, Linear)
+            for name in ("qkv", "self_out", "cross_query", "cross_out", "gate_up", "down")
+        ),
+        *((name, _Pointer) for name in ("keys", "values", "text_keys", "text_values")),
+    )
+
+
+class Decoder(ctypes.Structure):
+    """The whole decoder."""
+
+    _fields_ = (
+        *(
+            (name, _Number)
+            for name in (
+                "is_bf16_cache",
+                "layers",
+                "width",
+                "heads",
+                "inner",
+                "length",
+                "text_length",
+                "activation",
+            )
+        ),
+        ("embed_scale", ctypes.c_float),
+        ("embed_tokens", _Pointer),
+        ("embed_positions", _Pointer),
+        ("embed_norm", Norm),
+        ("final_norm", Norm),
+        ("has_final_norm", _Number),
+        ("layer", ctypes.POINTER(Layer)),
+        ("head", Linear),
+        ("text_lengths", _Pointer),
+        ("x", _Pointer),
+        ("wide", _Pointer),
+        ("attended", _Pointer),
+        ("row_scale", _Pointer),
+        ("inputs", _Pointer),
+    )
+
+
+@dataclass
+class Packer:
+    """Packs weights and keeps what structures point to."""
+
+    library: ctypes.CDLL
+    kept: list[Tensor] = field(default_factory=list)
+
+    def keep(self, tensor: Tensor) -> int:
+        """Keep a tensor alive, and return the address of its content."""
+        assert tensor.is_contiguous()
+        self.kept.append(tensor)
+        return tensor.data_ptr()
+
+    def norm(self, module: nn.Module) -> Norm:
+        """Return a LayerNorm's structure."""
+        assert isinstance(module, nn.LayerNorm | BiasLayerNorm)
+        weight = getattr(module, "weight", None)
+        return Norm(
+            None if weight is None else self.keep(weight.detach().float().contiguous()),
+            self.keep(module.bias.detach().float().contiguous()),
+        )
+
+    def linear(self, kind: Kind, *weights: Tensor) -> Linear:
+        """Pack matrices (outputs, inputs), one below the other, for products of a kind."""
+        weight = torch.cat([w.detach().float() for w in weights]).contiguous()
+        outputs, inputs = weight.shape
+        size = self.library.packed_size(KINDS[kind], outputs, inputs)
+        padded = -(-outputs // PANEL) * PANEL
+        panels = torch.empty(size, dtype=torch.int32)
+        # Only the eight-bit kind reads these, but all take their addresses.
+        num_scales = padded if kind == "int8" else 0
+        scale = torch.empty(num_scales, dtype=torch.float32)
+        sums = torch.empty(num_scales, dtype=torch.int32)
+        self.library.pack(
+            _Number(KINDS[kind]),
+            _Pointer(weight.data_ptr()),
+            _Number(outputs),
+            _Number(inputs),
+            _Pointer(panels.data_ptr()),
+            _Pointer(scale.data_ptr()),
+            _Pointer(sums.data_ptr()),
+        )
+        return Linear(
+            self.keep(panels), self.keep(scale), self.keep(sums), outputs, inputs, KINDS[kind]
+        )

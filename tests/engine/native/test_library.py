@@ -1,0 +1,71 @@
+"""The module is built once, by the compiler that is there, and what hinders it is said."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ninefold.engine.native import library
+from ninefold.engine.native.library import NativeUnavailableError
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], object]:
+    """Load the module anew, with an empty folder for what is built."""
+    monkeypatch.setenv("NINEFOLD_HOME", str(tmp_path))
+    return library.load_library.__wrapped__
+
+
+def compiler(folder: Path, script: str) -> str:
+    path = folder / "cxx"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_the_result_of_a_build_is_kept(
+    load: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    monkeypatch.setattr(library, "FLAGS", ("-O0", *library.FLAGS[1:]))  # quicker to compile
+    monkeypatch.setenv("CXX", compiler(tmp_path, f'echo "$@" >> {log}\nexec g++ "$@"'))
+    load()
+    load()
+    builds = [line for line in log.read_text().splitlines() if "-shared" in line]
+    assert len(builds) == 1
+    assert len(list((tmp_path / "native").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("echo 'x.cpp:1: error: no such thing' >&2; exit 1", "failed: x.cpp:1: error"),
+        ('for a; do last="$out"; out="$a"; done; touch "$last"', "cannot be loaded"),
+    ],
+)
+def test_a_compiler_that_fails_is_an_explained_error(
+    load: Callable[[], object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    script: str,
+    reason: str,
+) -> None:
+    monkeypatch.setenv("CXX", compiler(tmp_path, script))
+    with pytest.raises(NativeUnavailableError, match=reason):
+        load()
+
+
+def test_a_machine_without_a_compiler_is_told_what_to_install(
+    load: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(NativeUnavailableError, match="install g"):
+        load()
+
+
+def test_a_processor_without_the_instructions_is_named(
+    load: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "processor_flags", lambda: frozenset({"avx512f", "avx512bw"}))
+    with pytest.raises(NativeUnavailableError, match="no avx512vl, avx512_bf16, avx512_vnni"):
+        load()

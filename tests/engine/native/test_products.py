@@ -1,0 +1,69 @@
+"""Laws of the products: right in each number format, and a row's own whatever the others are."""
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader expects
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ninefold.engine.native.products import PackedProduct, time_product
+from ninefold.engine.native.structures import KINDS, Kind
+
+TOLERANCE: dict[Kind, float] = {"float32": 1e-5, "bfloat16": 1e-2, "int8": 6e-2}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("outputs", "inputs"), [(1, 1), (48, 4), (50, 7), (96, 130), (131, 2730)])
+def test_a_product_is_that_of_torch_within_its_format(
+    kind: Kind, outputs: int, inputs: int
+) -> None:
+    weight, rows = torch.randn(outputs, inputs), torch.randn(21, inputs)
+    expected = F.linear(rows.double(), weight.double())
+    error = (PackedProduct(kind, weight)(rows) - expected).abs().max()
+    assert error < TOLERANCE[kind] * weight.norm(dim=1).max() * rows.norm(dim=1).max() / inputs**0.5
+
+
+@settings(max_examples=30)
+@given(
+    kind=st.sampled_from(sorted(KINDS)),
+    num_rows=st.integers(1, 40),
+    inputs=st.integers(1, 300),
+    data=st.data(),
+)
+def test_a_row_does_not_depend_on_the_others(
+    kind: Kind, num_rows: int, inputs: int, data: st.DataObject
+) -> None:
+    torch.manual_seed(inputs)
+    product = PackedProduct(kind, torch.randn(70, inputs))
+    rows = torch.randn(num_rows, inputs) * torch.logspace(-3, 3, num_rows)[:, None]
+    together = product(rows)
+    order = torch.tensor(data.draw(st.permutations(range(num_rows))))
+    some = order[: data.draw(st.integers(1, num_rows))]
+    assert torch.equal(product(rows[some]), together[some])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_and_columns_of_zeros_stay_zeros(kind: Kind) -> None:
+    weight = torch.randn(60, 33)
+    weight[7] = 0.0
+    rows = torch.randn(3, 33)
+    rows[1] = 0.0
+    result = PackedProduct(kind, weight)(rows)
+    assert not result[1].any()
+    assert not result[:, 7].any()
+
+
+def test_threads_change_no_bit() -> None:
+    rows = torch.randn(18, 256)
+    for kind in KINDS:
+        product = PackedProduct(kind, torch.randn(500, 256))
+        alone = product(rows)
+        torch.set_num_threads(2)
+        try:
+            assert torch.equal(product(rows), alone)
+        finally:
+            torch.set_num_threads(1)
+
+
+def test_a_product_can_be_timed() -> None:
+    assert time_product("int8", num_rows=2, width=48) > 0
