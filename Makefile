@@ -38,7 +38,7 @@ check: $(DEV_STAMP) page ## Format, lint, types, layers, spelling
 policy: $(DEV_STAMP) ## Precision and recall of the prompt policy; fails below its limits
 	$(RUN)/ninefold policy test
 
-unit: $(DEV_STAMP) ## Tests with branch coverage
+unit: $(DEV_STAMP) $(PAGE_STAMP) ## Tests with branch coverage
 	$(RUN)/pytest --cov --cov-report=
 	$(RUN)/coverage report --fail-under=90
 	$(RUN)/coverage report --include='*/generation/*,*/checkpoints/*,*/text/*' --fail-under=95

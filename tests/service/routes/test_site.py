@@ -153,6 +153,15 @@ async def test_a_form_that_cannot_be_drawn_says_why_and_keeps_what_was_written(
     assert f'value="{fields["prompt"]}"' in answer.text
 
 
+async def test_a_million_marks_are_refused_in_a_sentence(service: RunningService) -> None:
+    marks = {"prompt": "a" + "\u0301" * 1_000_000}
+    people = {"accept": "text/html"}
+    answer = await service.http.post("/draw", data=marks, headers=people)
+    assert answer.status_code == 413
+    assert len(answer.content) < 20_000
+    assert (await service.http.post("/api/v1/jobs", json=marks)).json()["code"] == "too_large"
+
+
 async def test_a_reader_without_scripts_may_cancel_their_own(service: RunningService) -> None:
     answer = await service.http.post("/draw", data={"prompt": "a castle"})
     page = answer.headers["location"]

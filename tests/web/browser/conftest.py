@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from ninefold.service.settings import read_settings
 from tests.web.browser.site import Site
@@ -25,7 +25,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 
-EXPECTED = ("net::ERR_INTERNET_DISCONNECTED", "status of 422")
+EXPECTED = ("net::ERR_INTERNET_DISCONNECTED", "status of 422", "status of 403", "status of 413")
 """What Chromium notes as errors where a test went offline or asked for what is refused."""
 
 
@@ -52,6 +52,7 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium. Of this package alone: Playwright keeps an event loop in the thread."""
     if not Path(CHROMIUM).is_file():
         pytest.fail(f"There is no {CHROMIUM}; run scripts/install_page_tools.sh.")
+    expect.set_options(timeout=15_000)  # machines of CI are busy at times
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield opened

@@ -9,9 +9,10 @@ PICTURES = ".board a.tile-picture img"
 
 def draw(page: Page, prompt: str) -> str:
     """Type a prompt, press Enter and return the drawing's id."""
+    before = page.url
     page.get_by_label("What should be drawn?").fill(prompt)
     page.keyboard.press("Enter")
-    page.wait_for_url(re.compile(r"/g/[\w-]+$"))
+    page.wait_for_url(lambda url: url != before and re.search(r"/g/[\w-]+$", url) is not None)
     return page.url.rpartition("/")[2]
 
 

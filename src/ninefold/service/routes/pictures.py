@@ -59,7 +59,7 @@ async def read_picture(
         cache_control=IMMUTABLE,
         headers={
             **_HEADERS,
-            "Content-Disposition": f'inline; filename="ninefold-{digest[:12]}.{extension}"',
+            "Content-Disposition": "inline",  # with no name: a link's own one is better
         },
     )
 
