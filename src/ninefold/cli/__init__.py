@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import ninefold
-from ninefold.cli import corpus, draw, evaluate, models, policy, pull, serve, train, verify
+from ninefold.cli import bench, corpus, draw, evaluate, models, policy, pull, serve, train, verify
 from ninefold.cli.messages import printable, tell
 from ninefold.errors import NinefoldError, UserError
 
@@ -33,6 +33,7 @@ app.command("serve")(serve.serve)
 app.command("pull")(pull.pull)
 app.command("models")(models.models)
 app.command("verify")(verify.verify)
+app.command("bench")(bench.bench)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(corpus.app, name="corpus")

@@ -6,7 +6,7 @@ import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ninefold.engine.native.products import PackedProduct, time_product
+from ninefold.engine.native.products import PackedProduct, time_products
 from ninefold.engine.native.structures import KINDS, Kind
 
 TOLERANCE: dict[Kind, float] = {"float32": 1e-5, "bfloat16": 1e-2, "int8": 6e-2}
@@ -65,5 +65,7 @@ def test_threads_change_no_bit() -> None:
             torch.set_num_threads(1)
 
 
-def test_a_product_can_be_timed() -> None:
-    assert time_product("int8", num_rows=2, width=48) > 0
+def test_products_of_each_kind_can_be_timed() -> None:
+    seconds = time_products(("int8", "float32"), num_rows=2, width=48)
+    assert set(seconds) == {"int8", "float32"}
+    assert all(0 < value < 10 for value in seconds.values())

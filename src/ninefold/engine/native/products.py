@@ -2,6 +2,7 @@
 
 import ctypes
 import time
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -33,13 +34,19 @@ class PackedProduct:
         return out[:, : self.outputs]
 
 
-def time_product(kind: Kind, num_rows: int = 18, width: int = 1024) -> float:
-    """Return the least seconds of a few products of `num_rows` rows with (3 · width, width)."""
-    product = PackedProduct(kind, torch.ones(3 * width, width))
-    rows = torch.ones(num_rows, width)
-    seconds = []
-    for _ in range(10):
-        begin = time.perf_counter()
-        product(rows)
-        seconds.append(time.perf_counter() - begin)
-    return min(seconds)
+def time_products(
+    kinds: Sequence[Kind], num_rows: int = 18, width: int = 1024
+) -> dict[Kind, float]:
+    """Return, by kind, the least seconds of products of `num_rows` rows with (3 · width, width).
+
+    The kinds take turns, so that what disturbs the machine disturbs all.
+    """
+    weight, rows = torch.ones(3 * width, width), torch.ones(num_rows, width)
+    products = {kind: PackedProduct(kind, weight) for kind in kinds}
+    seconds = dict.fromkeys(kinds, float("inf"))
+    for _ in range(30):
+        for kind, product in products.items():
+            begin = time.perf_counter()
+            product(rows)
+            seconds[kind] = min(seconds[kind], time.perf_counter() - begin)
+    return seconds

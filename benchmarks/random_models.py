@@ -1,0 +1,76 @@
+"""Whole models of full size with random weights, in a folder of ours, for the other benchmarks.
+
+The weights are as large as those that training starts from, so that activations are of ordinary
+size; the numbers repeat every few million, which no operation notices. Float32, as published.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ninefold.checkpoints.empty_model import build_empty
+from ninefold.checkpoints.native import ModelConfig, Network, save_model
+from ninefold.checkpoints.registry import find_model
+from ninefold.checkpoints.tensor_source import TensorSpec, TensorStream
+from ninefold.models.dallebart import DalleBart, DalleBartConfig
+from ninefold.models.vqgan import VQGAN, VQGANConfig
+
+MINI = DalleBartConfig()
+MEGA = DalleBartConfig(
+    encoder_layers=24,
+    decoder_layers=24,
+    d_model=2048,
+    encoder_attention_heads=32,
+    decoder_attention_heads=32,
+    encoder_ffn_dim=4096,
+    decoder_ffn_dim=4096,
+    encoder_vocab_size=50272,
+    image_vocab_size=16415,
+)
+SIZES = {"mini": MINI, "mega": MEGA}
+BLOCK = 1 << 22
+
+
+def random_model(folder: Path, name: str) -> Path:
+    """Write the model `name` into `folder / name` if it is not there, and return that folder."""
+    place = folder / name
+    if (place / "config.json").is_file():
+        return place
+    config = ModelConfig(
+        name=f"random-{name}",
+        licence="none",
+        preset="dalle-mini",
+        dallebart=SIZES[name],
+        vqgan=VQGANConfig(has_encoder=False),
+    )
+    networks: dict[Network, TensorStream] = {
+        "dallebart": random_stream(build_empty(DalleBart, config.dallebart)),
+        "vqgan": random_stream(build_empty(VQGAN, config.vqgan)),
+    }
+    tokenizer = (find_model("pocket") / "tokenizer.json").read_bytes()
+    save_model(place, config, networks, {"tokenizer.json": tokenizer})
+    return place
+
+
+def random_stream(model: nn.Module) -> TensorStream:
+    """Return random tensors of a network's names and shapes, one at a time."""
+    noise = torch.randn(BLOCK, generator=torch.Generator().manual_seed(0))
+    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+
+    def tensors() -> Iterator[tuple[str, Tensor]]:
+        for number, (name, shape) in enumerate(shapes.items()):
+            yield name, random_tensor(name, shape, noise.roll(number))
+
+    specs = {name: TensorSpec(tuple(shape), torch.float32) for name, shape in shapes.items()}
+    return TensorStream(specs, tensors)
+
+
+def random_tensor(name: str, shape: torch.Size, noise: Tensor) -> Tensor:
+    """Return one tensor: scales are one, biases zero, matrices of norm-keeping deviation."""
+    if len(shape) == 1:
+        return torch.full(shape, 1.0 if name.endswith("weight") else 0.0)
+    size = shape.numel()
+    deviation = 0.02 if "embed" in name else shape[1:].numel() ** -0.5
+    return (noise.repeat(-(-size // BLOCK))[:size] * deviation).view(shape)
