@@ -5,27 +5,33 @@ Every prompt is drawn with seed 1 and the model's own preset; nothing is picked 
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from pathlib import Path
+
+from PIL import Image
 
 from ninefold import TextToImage
 from ninefold.evaluation.contact_sheet import contact_sheet
+from ninefold.evaluation.showcase import FAMOUS, PLAIN, STYLED, SURREAL
 from ninefold.generation.params import get_preset
 
-FAMOUS = (
-    "Thanos is looking for his mother at Walmart",
-    "drunk shirtless guys wandering around Mordor",
-    "CCTV footage of Darth Vader breakdancing",
-    "a hamster Godzilla in a sombrero attacking Tokyo",
-)
-SIMPLE = ("a red apple", "an octopus", "a robot", "a castle", "pizza")
-MORE = (
-    "a cat", "a frog", "a rocket", "a tree", "a house", "a fish", "a car", "a flower",
-    "a guitar", "a snowman", "an umbrella", "a crown",
-)  # fmt: skip
+FIRST = 5
+"""Plain prompts that stand below the famous ones on the first sheet."""
+HALF = 15
+SHEETS = {
+    "pocket": FAMOUS + PLAIN[:FIRST],
+    "pocket-more": PLAIN[FIRST:17],
+    "pocket-plain": PLAIN[17:],
+    "pocket-surreal-1": SURREAL[:HALF],
+    "pocket-surreal-2": SURREAL[HALF:],
+    "pocket-styled": STYLED,
+}
+COLOURS = 192
+"""A sheet is saved with so many colours, so that the repository stays small."""
 FOLDER = Path(__file__).parent.parent / "docs" / "pictures"
 
 
-def draw_sheet(painter: TextToImage, prompts: tuple[str, ...], path: Path) -> None:
+def draw_sheet(painter: TextToImage, prompts: Sequence[str], path: Path) -> None:
     """Draw nine pictures of each prompt and save them as one contact sheet."""
     params = dataclasses.replace(get_preset(painter.config.preset).params, seed=1)
     rows = []
@@ -34,15 +40,16 @@ def draw_sheet(painter: TextToImage, prompts: tuple[str, ...], path: Path) -> No
         drawing = painter.draw(prompt, params)
         rows.append((prompt, [picture.image for picture in drawing.pictures]))
         print(f"{prompt}: {time.perf_counter() - started:.1f} s", flush=True)
-    contact_sheet(rows, picture_size=96).save(path, optimize=True)
+    page = contact_sheet(rows, picture_size=96 if len(rows) < HALF else 64)
+    page.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def main() -> None:
     """Draw all sheets."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     painter = TextToImage.load("pocket")
-    draw_sheet(painter, FAMOUS + SIMPLE, FOLDER / "pocket.png")
-    draw_sheet(painter, MORE, FOLDER / "pocket-more.png")
+    for name, prompts in SHEETS.items():
+        draw_sheet(painter, prompts, FOLDER / f"{name}.png")
 
 
 if __name__ == "__main__":

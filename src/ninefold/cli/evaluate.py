@@ -1,6 +1,7 @@
 """`ninefold evaluate`: measure what a model draws, and write the report."""
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +13,13 @@ from ninefold.errors import UserError
 
 if TYPE_CHECKING:
     from ninefold.evaluation.judge import Judge
+    from ninefold.evaluation.measure import Draw
     from ninefold.evaluation.prompts import Split
     from ninefold.generation.params import SamplingParams
     from ninefold.pipeline import TextToImage
 
+PLAIN = "plain"
+"""Not the engine: the plain generator."""
 DEFAULT_OUT = Path("runs/evaluation")
 
 
@@ -62,7 +66,17 @@ def evaluate(  # noqa: PLR0913 - every option of the command is a parameter
             "diversity, and plot them.",
         ),
     ] = False,
+    backend: Annotated[
+        str,
+        typer.Option(
+            help="plain draws as the specification does; auto, eager or native-… draw with the "
+            "engine, which is faster."
+        ),
+    ] = PLAIN,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    threads: Annotated[
+        int, typer.Option(min=0, help="Threads of the processor; 0 leaves it to PyTorch.")
+    ] = 0,
 ) -> None:
     """Measure what a model draws and write a report with pictures.
 
@@ -70,33 +84,51 @@ def evaluate(  # noqa: PLR0913 - every option of the command is a parameter
     diversity, copies of training pictures, reconstruction and the gain of ranking are measured
     beside it. The report's page goes to standard output.
     """
+    import torch
+
     from ninefold.checkpoints.evaluator import packaged_evaluator
+    from ninefold.evaluation.evaluate import EvaluationSettings
+    from ninefold.evaluation.evaluate import evaluate as measure
     from ninefold.evaluation.judge import Judge
-    from ninefold.evaluation.prompts import SPLITS, Corpus
+    from ninefold.evaluation.prompts import Corpus
+    from ninefold.evaluation.report import write_report
+    from ninefold.evaluation.splits import SPLITS
     from ninefold.pipeline import TextToImage
 
     unknown = [name for name in split or () if name not in SPLITS]
     if unknown:
         raise UserError(f"{unknown[0]!r} is no split; use {', '.join(SPLITS)}.")
+    if threads:
+        torch.set_num_threads(threads)
     real = Corpus(corpus)
     judge = Judge(evaluator or packaged_evaluator())
+    chosen = [SPLITS[name](real, prompts, seed) for name in split or SPLITS]
     painter = TextToImage.load(model, device)
     params = _read_params(painter, seed, condition_scale, temperature, top_k)
-    chosen = [SPLITS[name](real, prompts, seed) for name in split or SPLITS]
-    if sweep:
-        _sweep(painter, judge, chosen, params, out)
-        return
-    from ninefold.evaluation.evaluate import EvaluationSettings
-    from ninefold.evaluation.evaluate import evaluate as measure
-    from ninefold.evaluation.report import write_report
+    with ExitStack() as stack:
+        draw: Draw = painter.draw
+        if backend != PLAIN:
+            from ninefold.evaluation.engine_draw import EngineDraw
 
-    settings = EvaluationSettings(num_prompts=prompts, seed=seed)
-    with progress_bar("Drawing and judging") as advance_to:
-        report, pictures = measure(painter, judge, real, chosen, params, settings, advance_to)
-    command = f"ninefold evaluate --model {model} --prompts {prompts} --seed {seed}"
-    write_report(report, pictures, out, command)
-    typer.echo(report.to_markdown(command))
+            draw = stack.enter_context(EngineDraw(model, device, backend, threads or None)).draw
+        if sweep:
+            _sweep(painter, draw, judge, chosen, params, out)
+        else:
+            settings = EvaluationSettings(num_prompts=prompts, seed=seed)
+            with progress_bar("Drawing and judging") as advance_to:
+                report, pictures = measure(
+                    painter, draw, judge, real, chosen, params, settings, advance_to
+                )
+            command = _command(model, split, prompts, seed, backend)
+            write_report(report, pictures, out, command)
+            typer.echo(report.to_markdown(command))
     tell(f"wrote {out}")
+
+
+def _command(model: str, split: list[str] | None, prompts: int, seed: int, backend: str) -> str:
+    parts = ["ninefold evaluate", f"--model {model}", *(f"--split {name}" for name in split or ())]
+    parts += [f"--prompts {prompts}", f"--seed {seed}"]
+    return " ".join([*parts, *([f"--backend {backend}"] if backend != PLAIN else [])])
 
 
 def _read_params(
@@ -116,6 +148,7 @@ def _read_params(
 
 def _sweep(
     painter: "TextToImage",
+    draw: "Draw",
     judge: "Judge",
     splits: "list[Split]",
     params: "SamplingParams",
@@ -129,7 +162,7 @@ def _sweep(
         raise UserError("A sweep is plotted by matplotlib; run `pip install 'ninefold[train]'`.")
     started = time.perf_counter()
     with progress_bar("Trying settings") as advance_to:
-        points = sweep(painter.draw, judge, splits, SweepGrid().settings(params), advance_to)
+        points = sweep(draw, judge, splits, SweepGrid().settings(params), advance_to)
     about = {
         "model": painter.config.name,
         "model_sha256": painter.config.sha256,
@@ -143,4 +176,3 @@ def _sweep(
             f"guidance {point.condition_scale:g}  temperature {point.temperature:g}  "
             f"top-k {point.top_k}  told {point.precision:.1%}  distance {point.distance:.3f}"
         )
-    tell(f"wrote {out}")

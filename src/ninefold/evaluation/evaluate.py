@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from ninefold.checkpoints.native import ModelConfig
-from ninefold.drawing import Drawing
 from ninefold.evaluation.diversity import thumbnail
 from ninefold.evaluation.judge import Judge
 from ninefold.evaluation.measure import (
+    Draw,
     DrawnSplit,
     JudgedSplit,
     crowd_distance,
@@ -22,17 +21,20 @@ from ninefold.evaluation.measure import (
     ranking_gain,
     real_distance,
 )
-from ninefold.evaluation.near_copies import TrainingPictures, copy_threshold
+from ninefold.evaluation.near_copies import TrainingPictures, twin_rate
 from ninefold.evaluation.prompts import Corpus, Split
-from ninefold.evaluation.reconstruction import reconstruct
+from ninefold.evaluation.reconstruction import reconstruct, restore_picture
 from ninefold.evaluation.report import Report
 from ninefold.evaluation.sheets import copies_sheet, reconstruction_sheet, split_sheet
 from ninefold.generation.params import SamplingParams
 from ninefold.models.vqgan import VQGAN
 
+NUM_TWINS = 100
+"""Training pictures that are themselves looked for among the others."""
 
-class Painter(Protocol):
-    """What is measured: a loaded model that draws, such as `TextToImage`."""
+
+class MeasuredModel(Protocol):
+    """What is measured: a loaded model, such as `TextToImage`."""
 
     @property
     def config(self) -> ModelConfig:
@@ -42,10 +44,6 @@ class Painter(Protocol):
     @property
     def vqgan(self) -> VQGAN:
         """Of the model."""
-        ...
-
-    def draw(self, prompt: str, params: SamplingParams | None = None) -> Drawing:
-        """Draw a prompt."""
         ...
 
 
@@ -66,7 +64,8 @@ class EvaluationSettings:
 
 
 def evaluate(
-    painter: Painter,
+    model: MeasuredModel,
+    draw: Draw,
     judge: Judge,
     corpus: Corpus,
     splits: Sequence[Split],
@@ -77,7 +76,8 @@ def evaluate(
     """Measure a model.
 
     Args:
-        painter: the model.
+        model: whose VQGAN and configuration are looked at.
+        draw: draws with it, such as its own `draw` or an engine's.
         judge: the evaluator.
         corpus: real pictures.
         splits: what to draw.
@@ -98,21 +98,21 @@ def evaluate(
         on_progress(done, total)
 
     chosen = corpus.sample(settings.num_reconstructed, settings.seed)
-    size = painter.config.native_size
+    size = model.config.native_size
     kept, originals, restored = reconstruct(
-        painter.vqgan, [corpus.picture(index) for index in chosen], size
+        model.vqgan, [corpus.picture(index) for index in chosen], size
     )
     training = TrainingPictures(
-        _thumbnails([corpus.picture(index) for index in range(len(corpus.records))]),
-        copy_threshold(_thumbnails(originals), _thumbnails(restored)),
+        np.stack([thumbnail(corpus.picture(index)) for index in range(len(corpus.records))]),
+        lambda index: thumbnail(restore_picture(model.vqgan, corpus.picture(index), size)[1]),
     )
-    drawn = [draw_split(painter.draw, split, params, count_prompt) for split in splits]
+    drawn = [draw_split(draw, split, params, count_prompt) for split in splits]
     judged = [judge_split(judge, split, training) for split in drawn]
     results = tuple(split.result for split in judged)
     distance, floor, compared = crowd_distance(judged)
     report = Report(
-        model=painter.config.name,
-        model_sha256=painter.config.sha256,
+        model=model.config.name,
+        model_sha256=model.config.sha256,
         evaluator_sha256=judge.config.sha256,
         params=params.to_dict(),
         splits=results,
@@ -121,7 +121,7 @@ def evaluate(
         frechet_floor=floor,
         frechet_pictures=compared,
         real_distance=real_distance(judge, [case for split in splits for case in split.cases]),
-        copy_threshold=training.threshold,
+        twins=twin_rate(np.asarray(chosen[:NUM_TWINS]), training),
         ranking_gain=ranking_gain(results),
         seconds=time.perf_counter() - started,
     )
@@ -132,15 +132,11 @@ def evaluate(
     return report, pictures
 
 
-def _thumbnails(images: Sequence[Image.Image]) -> NDArray[np.float32]:
-    return np.stack([thumbnail(image) for image in images])
-
-
 def _nearest_sheet(drawn: DrawnSplit, judged: JudgedSplit, corpus: Corpus) -> Image.Image:
     """Show the drawings that are nearest to training pictures, above those pictures."""
     assert judged.copies is not None, "near copies were looked for"
     flat = [image for row in drawn.pictures for image in row]
     order = judged.copies.differences.argsort(kind="stable")
-    shown = order[np.linspace(0, len(order) - 1, 16).astype(int)]
+    shown = order[np.linspace(0, len(order) - 1, 24).astype(int)]
     pairs = [(flat[i], corpus.picture(int(judged.copies.nearest[i]))) for i in shown]
     return copies_sheet(pairs)

@@ -104,10 +104,7 @@ def judge_split(
         training: pictures that near copies are looked for among; None looks for none.
     """
     split, cases = drawn.split, drawn.split.cases
-    keys = [case.keys for case in cases] + [of_other for _, of_other in split.others]
-    captions = [case.caption for case in cases] + [caption for caption, _ in split.others]
-    pools = build_pools(keys)
-    texts = judge.read_captions(captions)
+    texts, pools = _read_pools(judge, split)
     flat, owners = _flatten(drawn.pictures)
     vectors, features = judge.see_pictures(flat)
     found = find_captions(vectors, owners, texts, pools)
@@ -165,6 +162,18 @@ def real_distance(judge: Judge, cases: Sequence[Case]) -> float:
         mean_distance(judge.see_pictures(case.crowd)[0]) for case in cases if len(case.crowd) > 1
     ]
     return float(np.mean(distances)) if distances else 0.0
+
+
+def _read_pools(judge: Judge, split: Split) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Vectors of all captions of a split, those of its cases first, and the pools of the cases."""
+    captions = [case.told_by or case.caption for case in split.cases]
+    captions += [caption for caption, _ in split.others]
+    keys = [case.keys for case in split.cases] + [of_other for _, of_other in split.others]
+    decoys = []
+    for case in split.cases:
+        decoys.append(range(len(captions), len(captions) + len(case.decoys)))
+        captions += case.decoys
+    return judge.read_captions(captions), build_pools(keys, decoys)
 
 
 def _flatten(

@@ -4,9 +4,10 @@ A case is a caption as a person would type it, what it is about, and real pictur
 are chosen by a seed, so that two models are asked the same. Nothing is drawn here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +27,18 @@ class Case:
     """One prompt of a split."""
 
     caption: str
+    """What the model is asked to draw."""
     keys: frozenset[str]
     """What it is about; captions with a common key are never told apart."""
-    real: tuple[Image.Image, ...]
-    """Real pictures of it that the evaluator has not learned from, one or more."""
-    crowd: tuple[Image.Image, ...]
+    real: Sequence[Image.Image]
+    """Real pictures of it that the evaluator has not learned from; some cases have none."""
+    crowd: Sequence[Image.Image]
     """All real pictures of it, for the distance of crowds."""
+    decoys: tuple[str, ...] = ()
+    """Captions that say almost the same, and are always among those it is to be told from."""
+    told_by: str = ""
+    """The caption that the evaluator looks for, where it is not the prompt: an unseen word of the
+    model need not be a word of the evaluator."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class Corpus:
                 f"{folder} holds no corpus, whose pictures a model is measured against; run "
                 f"`ninefold corpus build --out {folder}` first."
             )
+        self.folder = folder
         self.records: list[Record] = read_records(folder)
         self.rgba: NDArray[np.uint8] = np.load(folder / "pictures.npy", mmap_mode="r")
 
@@ -70,39 +78,57 @@ class Corpus:
 
 
 def single_objects(corpus: Corpus, count: int, seed: int) -> Split:
-    """Things by their names: "an octopus". A thing has some picture the evaluator never saw."""
-    indices: dict[str, list[int]] = {}
-    for number, record in enumerate(corpus.records):
-        indices.setdefault(record.label, []).append(number)
-    unseen = {label: _unseen(corpus.records, numbers) for label, numbers in indices.items()}
-    labels = [label for label, numbers in unseen.items() if numbers]
-    if len(labels) < 2:
+    """Things by their names: "an octopus". A thing has some picture the evaluator never saw.
+
+    Raises:
+        UserError: the corpus is too small.
+    """
+    things = [case for _, case in things_of(corpus) if case.real]
+    if len(things) < 2:
         raise UserError(
             "The corpus is too small to measure against: almost no picture is held out from the "
             "evaluator; build the whole one with `ninefold corpus build`."
         )
     draw = np.random.Generator(np.random.Philox(key=[seed, 0]))
-    order = [labels[int(number)] for number in draw.permutation(len(labels))]
-    cases = tuple(
-        Case(
-            caption=f"{article(label)} {label}",
-            keys=frozenset(names_of(label)),
-            real=tuple(map(corpus.picture, unseen[label])),
-            crowd=tuple(map(corpus.picture, indices[label])),
+    order = [things[int(number)] for number in draw.permutation(len(things))]
+    others = tuple((case.caption, case.keys) for case in order[count:])
+    return Split("single-objects", "Single objects", tuple(order[:count]), others, target=0.85)
+
+
+def things_of(corpus: Corpus) -> Iterator[tuple[str, Case]]:
+    """Yield each thing's label with its case, in the order of the corpus."""
+    indices: dict[str, list[int]] = {}
+    for number, record in enumerate(corpus.records):
+        indices.setdefault(record.label, []).append(number)
+    for label, numbers in indices.items():
+        yield (
+            label,
+            Case(
+                caption=f"{article(label)} {label}",
+                keys=frozenset(names_of(label)),
+                real=_Pictures(corpus, _unseen(corpus.records, numbers)),
+                crowd=_Pictures(corpus, numbers),
+            ),
         )
-        for label in order[:count]
-    )
-    others = tuple(
-        (f"{article(label)} {label}", frozenset(names_of(label))) for label in order[count:]
-    )
-    return Split("single-objects", "Single objects", cases, others, target=0.85)
 
 
-SplitBuilder = Callable[[Corpus, int, int], Split]
-"""From a corpus, a number of prompts and a seed to a split."""
+class _Pictures(Sequence[Image.Image]):
+    """Pictures of a corpus by index, made when they are looked at."""
 
-SPLITS: dict[str, SplitBuilder] = {"single-objects": single_objects}
-"""Every split by its name."""
+    def __init__(self, corpus: "Corpus", indices: Sequence[int]) -> None:
+        self._corpus, self._indices = corpus, indices
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @overload
+    def __getitem__(self, index: int) -> Image.Image: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Image.Image]: ...
+    def __getitem__(self, index: int | slice) -> Image.Image | Sequence[Image.Image]:
+        if isinstance(index, slice):
+            return [self._corpus.picture(number) for number in self._indices[index]]
+        return self._corpus.picture(self._indices[index])
 
 
 def _unseen(records: Sequence[Record], numbers: Sequence[int]) -> list[int]:

@@ -11,7 +11,7 @@ from ninefold.evaluation.fidelity import psnr, ssim
 from ninefold.generation.decode import decode_picture
 from ninefold.models.vqgan import VQGAN
 
-BRIGHTEST_ERROR = 60.0
+EXACT = 60.0
 """PSNR in decibels at which a picture counts as restored exactly, so that means stay finite."""
 
 
@@ -28,6 +28,17 @@ class Reconstruction:
 
 
 @torch.inference_mode()
+def restore_picture(
+    vqgan: VQGAN, picture: Image.Image, size: int
+) -> tuple[Image.Image, Image.Image, set[int]]:
+    """Return a picture at `size`, what the VQGAN makes of it, and the codes in between."""
+    original = np.array(picture.convert("RGB").resize((size, size), Image.Resampling.BOX))
+    pixels = torch.from_numpy(original).permute(2, 0, 1)[None].float() / 255
+    codes = vqgan.encode(pixels.to(vqgan.quantize.embedding.weight.device))[0]
+    painted = decode_picture(vqgan, codes)
+    return Image.fromarray(original), Image.fromarray(painted), set(codes.tolist())
+
+
 def reconstruct(
     vqgan: VQGAN, pictures: Sequence[Image.Image], size: int
 ) -> tuple[Reconstruction, list[Image.Image], list[Image.Image]]:
@@ -43,17 +54,14 @@ def reconstruct(
     """
     used: set[int] = set()
     originals, restored, psnrs, ssims = [], [], [], []
-    device = vqgan.quantize.embedding.weight.device
     for picture in pictures:
-        original = np.array(picture.convert("RGB").resize((size, size), Image.Resampling.BOX))
-        pixels = torch.from_numpy(original).permute(2, 0, 1)[None].float() / 255
-        codes = vqgan.encode(pixels.to(device))[0]
-        used.update(codes.tolist())
-        painted = decode_picture(vqgan, codes)
-        psnrs.append(min(psnr(original, painted), BRIGHTEST_ERROR))
-        ssims.append(ssim(original, painted))
-        originals.append(Image.fromarray(original))
-        restored.append(Image.fromarray(painted))
+        original, painted, codes = restore_picture(vqgan, picture, size)
+        used |= codes
+        before, after = np.asarray(original), np.asarray(painted)
+        psnrs.append(min(psnr(before, after), EXACT))
+        ssims.append(ssim(before, after))
+        originals.append(original)
+        restored.append(painted)
     result = Reconstruction(
         num_pictures=len(originals),
         size=size,

@@ -38,7 +38,8 @@ class Report:
     """Of each kind, that were compared."""
     real_distance: float
     """Mean of 1 − cosine over pairs of real pictures of one caption."""
-    copy_threshold: float
+    twins: float
+    """Share of training pictures that pass for near copies of other training pictures."""
     ranking_gain: float | None
     """First of nine over the mean of nine, as a share; None without a CLIP."""
     seconds: float
@@ -138,9 +139,8 @@ class Report:
                 "",
             ),
             (
-                "near copies",
-                f"differ from a training picture by less than {self.copy_threshold:.1f} of 255, as "
-                "95 % of reconstructions do from theirs",
+                "near copies among real pictures",
+                f"{self.twins:.0%} of the training pictures pass for near copies of others",
                 "",
             ),
         ]
@@ -165,7 +165,8 @@ _SHEET = (
 )
 _CAPTIONS = {
     "Reconstruction": "Real pictures, each above what the VQGAN makes of it.",
-    "Nearest": "Drawings, from the nearest to a training picture to the farthest, each above it.",
+    "Nearest": "The last split, from the nearest to a training picture to the farthest; "
+    "each above that picture.",
 }
 
 

@@ -29,7 +29,10 @@ class Precision:
 
 
 def build_pools(
-    keys: Sequence[frozenset[str]], pool_size: int = POOL_SIZE, seed: int = 0
+    keys: Sequence[frozenset[str]],
+    decoys: Sequence[Sequence[int]] = (),
+    pool_size: int = POOL_SIZE,
+    seed: int = 0,
 ) -> NDArray[np.int64]:
     """Choose, for each caption, the captions that it is to be told from.
 
@@ -38,11 +41,14 @@ def build_pools(
 
     Args:
         keys: what each of M captions is about; captions with a common key are never told apart.
+        decoys: for each of the first captions, the indices of captions that its pool must have;
+            they may lie beyond M.
         pool_size: captions in a pool.
         seed: of the choice.
 
     Returns:
-        (M, P) indices of captions, the own one first; P is `pool_size`, or less for all.
+        (M, P) indices of captions: the own one, the decoys, others at random; P is `pool_size`, or
+        less for all.
 
     Raises:
         ValueError: some caption has no other that it could be told from.
@@ -52,7 +58,8 @@ def build_pools(
     for number, own in enumerate(keys):
         order = draw.permutation(len(keys))
         different = [int(i) for i in order if i != number and own.isdisjoint(keys[i])]
-        others.append(different[: pool_size - 1])
+        needed = list(decoys[number]) if number < len(decoys) else []
+        others.append([*needed, *different][: pool_size - 1])
     size = min(len(different) for different in others) if others else 0
     if size == 0:
         raise ValueError("Every caption needs at least one other that means something else.")

@@ -29,7 +29,7 @@ def split_sheet(drawn: DrawnSplit, judged: JudgedSplit) -> Image.Image:
         marked = [
             _mark(image, FOUND if hit else MISSED) for image, hit in zip(images, found, strict=True)
         ]
-        rows.append((case.caption, [*marked, _mark(case.real[0], PAPER)]))
+        rows.append((case.caption, [*marked, _mark((case.real or case.crowd)[0], PAPER)]))
     return _few_colours(contact_sheet(rows, SIDE))
 
 

@@ -1,0 +1,55 @@
+"""Prompts that contact sheets show: famous, surreal, plain and styled ones; none was tried."""
+
+FAMOUS = (
+    "Thanos is looking for his mother at Walmart",
+    "drunk shirtless guys wandering around Mordor",
+    "CCTV footage of Darth Vader breakdancing",
+    "a hamster Godzilla in a sombrero attacking Tokyo",
+)
+SURREAL = (
+    "a penguin riding a skateboard on the moon",
+    "an octopus playing the drums in a shopping mall",
+    "the skeleton of a banana",
+    "a toaster eating breakfast",
+    "Batman selling ice cream at the beach",
+    "a shark in a top hat",
+    "a courtroom sketch of a hamburger on trial",
+    "a dinosaur at the dentist",
+    "a wizard stuck in traffic",
+    "two robots getting married in a volcano",
+    "a goldfish driving a taxi in New York",
+    "Santa Claus fighting a giant squid",
+    "a snail winning a race against a rocket",
+    "a vampire at a garlic festival",
+    "a giraffe in a phone booth",
+    "an astronaut walking a dog in the desert",
+    "a frog in a business suit giving a speech",
+    "a ghost afraid of a mouse",
+    "pigeons planning a bank robbery",
+    "a snowman on vacation in the Sahara",
+    "a castle made of cheese",
+    "a cow abducting a flying saucer",
+    "a llama skydiving with an umbrella",
+    "the last supper but everyone is a cat",
+    "a pirate ship in a bathtub",
+    "a cactus giving a hug to a balloon",
+    "a dragon blowing out birthday candles",
+    "a crab holding a knife at a wedding",
+    "an alien buying bread",
+    "a unicorn police officer writing a parking ticket",
+)
+PLAIN = (
+    "a red apple", "an octopus", "a robot", "a castle", "pizza", "a cat", "a frog", "a rocket",
+    "a tree", "a house", "a fish", "a car", "a flower", "a guitar", "a snowman", "an umbrella",
+    "a crown", "a dog", "a birthday cake", "a sailboat", "a book", "the moon", "a chair",
+    "a butterfly", "a cup of coffee", "an elephant", "a bicycle", "a smiling face", "a volcano",
+    "a pair of sunglasses",
+)  # fmt: skip
+STYLED = (
+    "pixel art of a dragon", "a pencil sketch of a horse", "a black and white photo of a train",
+    "a silhouette of a dinosaur", "a neon sign of a hamburger", "a cat, flat style",
+    "a cartoon penguin", "glossy strawberry", "8 bit sword", "a line drawing of a bicycle",
+    "monochrome owl", "a neon octopus", "the outline of a guitar", "a pixelated castle",
+    "a sketch of a butterfly", "a black and white robot", "a shadow of a tree",
+    "retro game spaceship", "glowing neon heart", "a drawing of a house, blob style",
+)  # fmt: skip
