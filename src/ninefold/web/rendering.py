@@ -65,6 +65,7 @@ DRAW = Parts(
         "board.css",
         "job-status.css",
         "share-bar.css",
+        "recipe.css",
         "lightbox.css",
         "report-dialog.css",
     ),

@@ -25,7 +25,13 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 
-EXPECTED = ("net::ERR_INTERNET_DISCONNECTED", "status of 422", "status of 403", "status of 413")
+EXPECTED = (
+    "net::ERR_INTERNET_DISCONNECTED",
+    "status of 422",
+    "status of 403",
+    "status of 413",
+    "status of 429",
+)
 """What Chromium notes as errors where a test went offline or asked for what is refused."""
 
 

@@ -1,8 +1,9 @@
 """Drawing, and that nothing on the way to nine pictures gets lost."""
 
+import json
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.web.browser.conftest import OpenVisitor
 from tests.web.browser.looking import draw, drawn_share, picture_links, see_nine, wait_until_drawing
@@ -167,3 +168,37 @@ def test_what_is_folded_away_reaches_the_drawing(page: Page, site: Site) -> None
     assert job["settings"]["negative_prompt"] == "red"
     assert (job["settings"]["temperature"], job["settings"]["condition_scale"]) == (0.5, 3)
     see_nine(page)
+
+
+def test_a_full_queue_is_asked_again_by_the_page(page: Page) -> None:
+    answers = iter([429, 429])
+
+    def refuse_twice(route: Route) -> None:
+        status = next(answers, None)
+        if status is None:
+            route.continue_()
+        else:
+            body = {"detail": "Too many.", "code": "too_busy", "retry_after_s": 1}
+            route.fulfill(
+                status=status, content_type="application/problem+json", body=json.dumps(body)
+            )
+
+    page.route("**/api/v1/jobs", refuse_twice)
+    page.get_by_label("What should be drawn?").fill("a frog")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("asks for your place again by itself")
+    page.wait_for_url(re.compile(r"/g/"))
+    see_nine(page)
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_what_draws_it_again_and_what_to_know_are_there_at_once(page: Page, site: Site) -> None:
+    job_id = draw(page, "an octopus " + "very " * 60 + "blue")
+    see_nine(page)
+    job = site.run(site.service.job(job_id))
+    assert job["notices"]
+    expect(page.locator(".notices li")).to_have_text(job["notices"])
+    page.get_by_text("Draw exactly this again").click()
+    expect(page.locator(".recipe code")).to_contain_text(f"--seed {job['seed']}")
+    page.reload()
+    expect(page.locator(".notices li")).to_have_text(job["notices"])

@@ -47,7 +47,7 @@ def findings(page: Page) -> list[str]:
 def findings_in_both_schemes(page: Page) -> list[str]:
     found = []
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]  # both are literals
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         found += findings(page)
     return found
 

@@ -8,11 +8,13 @@ export class Problem extends Error {
    * @param {number} status of HTTP; 0 where the service could not be reached
    * @param {string} detail one sentence for a person; empty where there is none
    * @param {string} code
+   * @param {number|null} retryAfter seconds after which the same may succeed
    */
-  constructor(status, detail, code = "") {
+  constructor(status, detail, code = "", retryAfter = null) {
     super(detail);
     this.status = status;
     this.code = code;
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -29,7 +31,9 @@ async function call(path, options = {}) {
     throw new Problem(0, "");
   }
   const body = await jsonOf(response);
-  if (!response.ok) throw new Problem(response.status, body?.detail ?? "", body?.code ?? "");
+  if (!response.ok) {
+    throw new Problem(response.status, body?.detail ?? "", body?.code ?? "", body?.retry_after_s ?? null);
+  }
   return body;
 }
 

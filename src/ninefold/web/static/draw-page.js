@@ -13,8 +13,11 @@ import { Lightbox } from "./lightbox.js";
 import { pageData, pageSay } from "./page-data.js";
 import { PromptForm } from "./prompt-form.js";
 import { PromptHeading } from "./prompt-heading.js";
+import { Recipe } from "./recipe.js";
+import { pauseBeforeAsking } from "./reconnecting.js";
 import { ReportDialog } from "./report-dialog.js";
 import { ShareBar } from "./share-bar.js";
+import { roughly } from "./waiting-words.js";
 
 /** @typedef {import("./job-state.js").JobDocument} JobDocument */
 /** @typedef {import("./draw-request.js").DrawBody} DrawBody */
@@ -30,6 +33,7 @@ const board = new Board(need(document, ".board", HTMLElement), say);
 const voice = need(document, "#voice", HTMLElement);
 const status = new JobStatus(need(document, ".job-status", HTMLElement), voice, say);
 const bar = new ShareBar(need(document, ".share-bar", HTMLElement), tell, say);
+const recipe = new Recipe(need(document, ".notices", HTMLElement), need(document, ".recipe", HTMLElement));
 const lightbox = new Lightbox(need(document, ".lightbox", HTMLDialogElement), say);
 const report = new ReportDialog(need(document, ".report-dialog", HTMLDialogElement));
 
@@ -47,6 +51,7 @@ function show() {
   board.update(state);
   status.update(state, isConnected, isOwn);
   bar.update(state, isPublic, isOwn);
+  recipe.update(state);
   if (state) lightbox.update(state);
 }
 
@@ -77,20 +82,23 @@ function onEvent(event) {
   show();
 }
 
+let asking = 0;
+
 /**
  * Ask for a drawing. A connection that breaks on the way is mended by asking again with the same
- * key, which the service answers with the same job.
+ * key, which the service answers with the same job. A queue that is full is asked again, until it
+ * has a place or the reader asks for something else.
  *
  * @param {DrawBody} body
  */
 async function ask(body) {
   const key = crypto.randomUUID?.() ?? String(Math.random());
+  const mine = (asking += 1);
   form.update(true);
   try {
-    const job = await createJob(body, key).catch((error) => {
-      if (error instanceof Problem && error.status === 0 && navigator.onLine) return createJob(body, key);
-      throw error;
-    });
+    const job = await insist(() => createJob(body, key), () => mine === asking);
+    if (!job) return;
+    form.complain("");
     [isPublic, isOwn] = [false, true];
     history.pushState(null, "", `/g/${job.id}`);
     remember(entryOf(job));
@@ -99,8 +107,31 @@ async function ask(body) {
   } catch (error) {
     form.complain(wordsFor(error));
   } finally {
-    form.update(false);
+    if (mine === asking) form.update(false);
   }
+}
+
+/**
+ * Return the job that `create` comes to, or null when it is not wanted any more.
+ *
+ * @param {() => Promise<JobDocument>} create
+ * @param {() => boolean} isWanted
+ */
+async function insist(create, isWanted) {
+  for (let attempts = 0; isWanted(); attempts += 1) {
+    try {
+      const job = await create();
+      return isWanted() ? job : null;
+    } catch (error) {
+      if (!(error instanceof Problem) || !navigator.onLine) throw error;
+      const pause = pauseBeforeAsking(error, attempts);
+      if (pause === null) throw error;
+      form.update(false);
+      if (error.status !== 0) form.complain(say("live.full", { time: roughly(pause, say) }));
+      await new Promise((resolve) => setTimeout(resolve, pause * 1000));
+    }
+  }
+  return null;
 }
 
 /** @param {unknown} error */

@@ -14,6 +14,25 @@ export const POLL_EVERY = 2_000;
  * @property {number} delay milliseconds to wait before it
  */
 
+const SHORTEST_PAUSE = 2;
+const LONGEST_PAUSE = 60;
+
+const MOST_BREAKS = 3;
+
+/**
+ * Return the seconds after which the page asks again by itself, or null where that would not help.
+ *
+ * A queue that is full is asked as long as it takes; a connection that broke on the way a few times.
+ *
+ * @param {{status: number, retryAfter: number|null}} problem status 0 for a broken connection
+ * @param {number} attempts that failed before
+ */
+export function pauseBeforeAsking({ status, retryAfter }, attempts) {
+  if (status === 0) return attempts < MOST_BREAKS ? 1 : null;
+  if ((status !== 429 && status !== 503) || retryAfter === null) return null;
+  return Math.min(Math.max(retryAfter, SHORTEST_PAUSE), LONGEST_PAUSE);
+}
+
 /**
  * Return what to do after `failures` attempts in a row gave nothing.
  *
