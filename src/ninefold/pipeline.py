@@ -3,7 +3,8 @@
 No mathematics of its own: what is drawn is said in `generation/`, what is read in `text/`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
@@ -15,6 +16,12 @@ from ninefold.checkpoints.native import read_config
 from ninefold.checkpoints.registry import find_model
 from ninefold.devices import resolve_device, resolve_dtype
 from ninefold.drawing import Drawing, Picture, Preview, Progress
+from ninefold.engine.backend import Backend
+from ninefold.engine.backends import build_backend, choose_backend, painter_kind
+from ninefold.engine.config import NATIVE_BACKENDS
+from ninefold.engine.draw_codes import NUM_SLOTS, draw_codes
+from ninefold.engine.fast_vqgan import speed_up
+from ninefold.engine.threads import set_threads
 from ninefold.errors import CancelledError, UserError
 from ninefold.generation.generate import DrawingState, ShouldStop, generate
 from ninefold.generation.params import SamplingParams, get_preset
@@ -23,6 +30,8 @@ from ninefold.preparation import PreparedPrompt, prepare_prompt
 from ninefold.safety.prompt_policy import PromptPolicy
 from ninefold.safety.verdict import Action
 from ninefold.text.reader import ClipReader, PromptReader
+
+_Job = tuple[Tensor, int, str | None]
 
 
 class TextToImage:
@@ -51,8 +60,17 @@ class TextToImage:
             self.clip_reader = ClipReader(
                 folder, clip_sizes.max_positions, clip_sizes.vocab_size, self.reader
             )
-        self.dallebart = load_dallebart(folder, device, resolve_dtype(dtype))
+        is_native = dtype in NATIVE_BACKENDS
+        if is_native:
+            choose_backend(dtype, sizes, device)
+        self.dallebart = load_dallebart(
+            folder, device, resolve_dtype("float32" if is_native else dtype)
+        )
         self.vqgan = load_vqgan(folder, device)
+        self.backend: Backend | None = None
+        if is_native:
+            self.backend = build_backend(dtype, self.dallebart, config.vqgan.n_embed, NUM_SLOTS)
+            self.vqgan = speed_up(self.vqgan, painter_kind(dtype) or "float32")
         self.clip = load_clip(folder, device)
         self.painter = Painter(config, self.vqgan, self.clip, self.clip_reader)
 
@@ -70,15 +88,17 @@ class TextToImage:
         Args:
             model: its name, such as "pocket", "mini" or "mega", or its folder.
             device: see `ninefold.devices.resolve_device`.
-            dtype: "float32", "bfloat16" or "float16", for the transformer. VQGAN and CLIP take a
-                small part of the time and always run in float32.
+            dtype: "float32", "bfloat16" or "float16", for the transformer; VQGAN and CLIP then
+                run in float32. Or one of the engine's native backends, "native-float32",
+                "native-bfloat16" or "native-int8", many times faster where it runs.
             policy: what prompts are asked before they are drawn; None draws every prompt.
 
         Raises:
             UserError: there is no such model, device or number format.
             CheckpointError: the model's files are damaged.
         """
-        resolve_dtype(dtype)
+        if dtype not in NATIVE_BACKENDS:
+            resolve_dtype(dtype)
         return cls(find_model(model), resolve_device(device), dtype, policy)
 
     def draw(
@@ -124,14 +144,26 @@ class TextToImage:
                 for preview in self._previews(state):
                     on_preview(preview)
 
-        codes = generate(
-            self.dallebart,
-            ready.text,
-            params,
-            self.config.vqgan.n_embed,
-            on_step=on_step,
-            should_stop=should_stop,
-        )
+        num_codes = self.config.vqgan.n_embed
+        if self.backend is None:
+            codes = generate(
+                self.dallebart,
+                ready.text,
+                params,
+                num_codes,
+                on_step=on_step,
+                should_stop=should_stop,
+            )
+        else:
+            codes = draw_codes(
+                self.backend,
+                self.config.dallebart,
+                ready.text,
+                params,
+                num_codes,
+                on_step=on_step,
+                should_stop=should_stop,
+            )
         paint = self._paint_square if params.seamless else self._paint_each
         pictures = paint(codes, ready, tally)
         return Drawing(
@@ -161,11 +193,26 @@ class TextToImage:
     def _paint_each(self, codes: Tensor, ready: PreparedPrompt, tally: "_Tally") -> list[Picture]:
         pictures = []
         prompt = ready.prompt if ready.params.rank else None
-        for index, row in zip(ready.params.image_indices, codes, strict=True):
-            tally.check_stop()
-            pictures.append(self.painter.paint(row, index, prompt))
+        numbered = zip(codes, ready.params.image_indices, strict=True)
+        jobs = [(row, index, prompt) for row, index in numbered]
+        painted = self._paint_in_turn(jobs) if self.backend is None else self._paint_at_once(jobs)
+        tally.check_stop()
+        for picture in painted:
+            pictures.append(picture)
             tally.count_pictures(len(pictures))
+            if len(pictures) < len(jobs):
+                tally.check_stop()
         return pictures
+
+    def _paint_in_turn(self, jobs: Sequence[_Job]) -> Iterator[Picture]:
+        return (self.painter.paint(*job) for job in jobs)
+
+    def _paint_at_once(self, jobs: Sequence[_Job]) -> Iterator[Picture]:
+        """Paint each picture with one thread, as the engine does, for the same bytes."""
+        with ThreadPoolExecutor(
+            torch.get_num_threads(), initializer=set_threads, initargs=(1,)
+        ) as pool:
+            yield from pool.map(lambda job: self.painter.paint(*job), jobs)
 
     def _paint_square(self, codes: Tensor, ready: PreparedPrompt, tally: "_Tally") -> list[Picture]:
         tally.check_stop()

@@ -191,3 +191,16 @@ def test_a_mistake_is_answered_with_what_to_do(
     assert result.err.count("\n") == 1
     assert result.err.startswith("ninefold: ")
     assert [path.name for path in workplace.iterdir()] == ["taken"]
+
+
+def test_a_picture_of_a_native_backend_is_drawn_again_by_it(
+    ninefold: RunInside, workplace: Path
+) -> None:
+    result = ninefold(
+        "draw", "a hat", "--model", "tiny", "--count", "1", "--dtype", "native-int8", "--out", "one"
+    )
+    assert result.code == 0, result.err
+    [path] = result.out.split()
+    again = ninefold("draw", "--like", path, "--model", "tiny", "--out", "two")
+    assert again.code == 0, again.err
+    assert Path(again.out.strip()).read_bytes() == (workplace / path).read_bytes()

@@ -16,7 +16,7 @@ def bench(
     backend: Annotated[
         str,
         typer.Option(
-            help="auto, eager, native-float32, native-bfloat16 or native-int8; auto is the fastest."
+            help="auto, eager, native-float32, native-bfloat16 or native-int8; auto chooses."
         ),
     ] = "auto",
     images: Annotated[

@@ -160,7 +160,8 @@ def draw(  # noqa: PLR0913 - one argument for each option
     dtype: Annotated[
         str | None,
         typer.Option(
-            help="Number format: float32, bfloat16 or float16.  [default: float32]",
+            help="Number format: float32, bfloat16 or float16; or a fast way to draw on a CPU: "
+            "native-float32, native-bfloat16 or native-int8.  [default: float32]",
             rich_help_panel=_MACHINE,
         ),
     ] = None,

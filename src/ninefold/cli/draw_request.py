@@ -12,6 +12,7 @@ from pathlib import Path
 from ninefold.checkpoints.registry import MODEL_NAME, find_model
 from ninefold.cli.messages import shorten
 from ninefold.cli.prompts import gather_prompts
+from ninefold.engine.config import NATIVE_BACKENDS
 from ninefold.errors import UserError
 from ninefold.generation.params import SamplingParams, get_preset
 from ninefold.pictures.png import Recipe, Setting, read_recipe
@@ -21,7 +22,7 @@ from ninefold.text.prompt import clean_prompt
 
 DEFAULT_MODEL = "pocket"
 DEFAULT_DTYPE = "float32"
-DTYPES = ("float32", "bfloat16", "float16")
+DTYPES = ("float32", "bfloat16", "float16", *NATIVE_BACKENDS)
 """Names of the number formats; `ninefold.devices` knows what they are."""
 
 OWN_POLICY = "default"

@@ -92,7 +92,7 @@ class AsyncEngine:
         Args:
             model: its name, such as "pocket", "mini" or "mega", or its folder.
             device: see `ninefold.devices.resolve_device`.
-            backend: one of `ninefold.engine.backends.BACKENDS`.
+            backend: one of `ninefold.engine.config.BACKENDS`.
             config: sizes and limits.
 
         Raises:

@@ -13,32 +13,28 @@ from ninefold.checkpoints.load import load_dallebart
 from ninefold.checkpoints.native import read_config
 from ninefold.devices import resolve_dtype
 from ninefold.engine.backend import Backend
+from ninefold.engine.config import BACKENDS, NATIVE_BACKENDS
 from ninefold.engine.eager import EagerBackend
 from ninefold.engine.fast_vqgan import PainterKind, speed_up
 from ninefold.engine.loaded_model import LoadedModel
 from ninefold.engine.native.backend import NativeBackend, check_supported
 from ninefold.engine.native.library import NativeUnavailableError
 from ninefold.engine.native.products import time_products
-from ninefold.engine.native.structures import KINDS, Kind
+from ninefold.engine.native.structures import Kind
 from ninefold.errors import UnsupportedOptionError, UserError
 from ninefold.models.dallebart import DalleBart, DalleBartConfig
 
 logger = logging.getLogger(__name__)
 
-EAGER = "eager"
-NATIVE = tuple(f"native-{kind}" for kind in KINDS)
-BACKENDS = ("auto", EAGER, *NATIVE)
-"""`eager` is PyTorch and exact, on any device, in float32 or, as `eager-bfloat16` and
-`eager-float16`, in half the memory; `native-…` are the C++ module in three number formats."""
-
-PREFERRED: tuple[Kind, ...] = ("int8", "bfloat16", "float32")
-"""From the fastest to the slowest, where a processor has all instructions."""
+PREFERRED: tuple[Kind, ...] = ("bfloat16", "float32")
+"""What `auto` chooses from, the faster first where a processor has its instructions. Eight bits are
+faster still, but change pictures more at strong guidance, so they must be asked for by name."""
 
 TOLERANCE = 1.3
 """How much slower than the fastest the preferred kind may be measured: what is drawn must not hang
 on a disturbed measurement."""
 
-_EAGER_FORMATS = {EAGER: "float32", "eager-bfloat16": "bfloat16", "eager-float16": "float16"}
+_EAGER_FORMATS = {"eager": "float32", "eager-bfloat16": "bfloat16", "eager-float16": "float16"}
 
 
 @dataclass(frozen=True)
@@ -59,8 +55,7 @@ def choose_backend(name: str, config: DalleBartConfig, device: torch.device) -> 
     if name in _EAGER_FORMATS:
         return BackendChoice(name, f"Drawing with {name}, as asked.")
     if name not in BACKENDS:
-        names = ", ".join(("auto", *_EAGER_FORMATS, *NATIVE))
-        raise UserError(f"There is no backend {name!r}; use {names}.")
+        raise UserError(f"There is no backend {name!r}; use {', '.join(BACKENDS)}.")
     try:
         if device.type != "cpu":
             raise NativeUnavailableError(f"the native decoder does not run on {device.type}")
@@ -69,7 +64,7 @@ def choose_backend(name: str, config: DalleBartConfig, device: torch.device) -> 
     except (NativeUnavailableError, UnsupportedOptionError) as error:
         if name != "auto":
             raise UserError(f"Backend {name!r} cannot draw here: {error}; use eager.") from None
-        fallback = EAGER if device.type == "cpu" else "eager-bfloat16"
+        fallback = "eager" if device.type == "cpu" else "eager-bfloat16"
         if device.type == "cuda" and not torch.cuda.is_bf16_supported():
             fallback = "eager-float16"
         return BackendChoice(fallback, f"Drawing with {fallback}, since {error}.")
@@ -79,7 +74,7 @@ def choose_backend(name: str, config: DalleBartConfig, device: torch.device) -> 
     chosen = next(kind for kind in PREFERRED if seconds[kind] <= limit)
     times = ", ".join(f"{kind} {1e6 * t:.0f}" for kind, t in seconds.items())
     reason = (
-        f"Drawing with native-{chosen}, the fastest here: 18 rows times 3072×1024 take, in µs, "
+        f"Drawing with native-{chosen}, as measured: 18 rows times 3072×1024 take, in µs, "
         f"{times}, PyTorch float32 {1e6 * _time_torch():.0f}."
     )
     return BackendChoice(f"native-{chosen}", reason)
@@ -101,7 +96,7 @@ def load_engine_parts(
     decoder = load_dallebart(folder, device, dtype)
     backend = build_backend(choice.name, decoder, config.vqgan.n_embed, num_slots)
     del decoder  # what was packed is not needed any more
-    kind = _painter_kind(choice.name)
+    kind = painter_kind(choice.name)
     model = LoadedModel.load(folder, device, lambda vqgan: speed_up(vqgan, kind) if kind else vqgan)
     return model, backend
 
@@ -111,9 +106,9 @@ def recipe_dtype(name: str) -> str:
     return _EAGER_FORMATS.get(name, name)
 
 
-def _painter_kind(name: str) -> PainterKind | None:
+def painter_kind(name: str) -> PainterKind | None:
     """Return the kind of VQGAN that goes with a backend; None for the plain one."""
-    return cast("PainterKind", name.removeprefix("native-")) if name in NATIVE else None
+    return cast("PainterKind", name.removeprefix("native-")) if name in NATIVE_BACKENDS else None
 
 
 def build_backend(name: str, model: DalleBart, num_codes: int, num_slots: int) -> Backend:

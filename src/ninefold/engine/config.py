@@ -1,6 +1,12 @@
-"""What may be chosen about an engine, apart from the model and the backend. Pure Python."""
+"""What may be chosen about an engine, apart from the model. Pure Python."""
 
 from dataclasses import dataclass
+
+NATIVE_BACKENDS = ("native-float32", "native-bfloat16", "native-int8")
+"""The C++ module in three number formats."""
+
+BACKENDS = ("auto", "eager", "eager-bfloat16", "eager-float16", *NATIVE_BACKENDS)
+"""`eager` is PyTorch: exact in float32, on any device, or in half the memory; `auto` chooses."""
 
 
 @dataclass(frozen=True)

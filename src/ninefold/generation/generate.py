@@ -92,7 +92,7 @@ def generate(
     """
     length = model.config.image_length
     known = read_first_codes(first_codes or {}, params, num_codes, length)
-    groups = _groups_of(params.image_indices)
+    groups = groups_of(params.image_indices)
     drawn = []
     with torch.inference_mode():
         prompts = _read_texts(model, text, params.is_guided)
@@ -108,6 +108,11 @@ def generate(
                     on_step(DrawingState(indices, group.codes, step, len(groups) * length))
             drawn.append(group.codes)
     return torch.cat(drawn)
+
+
+def groups_of(image_indices: range) -> list[tuple[int, ...]]:
+    """Return the indices of each group that has pictures among these."""
+    return [tuple(group) for _, group in groupby(image_indices, lambda index: index // GROUP_SIZE)]
 
 
 def choose_start_token(params: SamplingParams, config: DalleBartConfig, num_codes: int) -> int:
@@ -202,10 +207,6 @@ class _Group:
                 "there too, check the model's files with `ninefold verify`."
             )
         return guided
-
-
-def _groups_of(image_indices: range) -> list[tuple[int, ...]]:
-    return [tuple(group) for _, group in groupby(image_indices, lambda index: index // GROUP_SIZE)]
 
 
 def _read_texts(model: DalleBart, text: TextInput, is_guided: bool) -> CrossCache:
