@@ -129,7 +129,7 @@ def test_a_device_that_shares_files_gets_the_nine_as_one(
     page = visitor.page(f"/g/{job['id']}")
     expect(page.get_by_role("link", name="Post on X")).to_be_hidden()
     page.get_by_role("button", name="Share", exact=True).click()
-    page.wait_for_function("window.shared")
+    page.wait_for_function("() => window.shared")
     name, kind, url = page.evaluate("[shared.files[0].name, shared.files[0].type, shared.url]")
     assert (name, kind, url) == ("a-red-apple-grid.png", "image/png", page.url)
 

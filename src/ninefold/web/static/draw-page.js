@@ -55,6 +55,19 @@ function show() {
   if (state) lightbox.update(state);
 }
 
+const SOON = 30; // milliseconds
+
+/** @type {ReturnType<typeof setTimeout>|undefined} */
+let showing;
+
+/** Show what a burst of events comes to, such as a replay, and not its previews one by one. */
+function showSoon() {
+  showing ??= setTimeout(() => {
+    showing = undefined;
+    show();
+  }, SOON);
+}
+
 /**
  * Show a job and follow it to its end; null shows the empty board.
  * @param {JobDocument|null} job
@@ -68,7 +81,7 @@ function follow(job) {
   if (job && !isEnded(job.status)) {
     stream = new JobStream(pathOf(job.links.events), onEvent, (connected) => {
       isConnected = connected;
-      show();
+      showSoon();
     });
   }
   show();
@@ -79,7 +92,7 @@ function onEvent(event) {
   if (!state) return;
   state = fold(state, event, Date.now());
   if (isEnded(state.status)) remember(entryOf(state.job));
-  show();
+  showSoon();
 }
 
 let asking = 0;
