@@ -38,9 +38,15 @@ class Settings(BaseSettings):
 
     model: str = Field("pocket", description="Model that draws: its name, or its folder.")
     device: str = Field("auto", description="Where the worker draws: auto, cpu, cuda, cuda:N, mps.")
-    dtype: str = Field("float32", description="Number format: float32, bfloat16 or float16.")
+    backend: str = Field(
+        "auto", description="How the decoder runs: auto or one of the engine's backends."
+    )
+    slots: int = Field(18, ge=1, le=4096, description="Pictures that a worker draws at a time.")
+    reserved_slots: int = Field(
+        0, ge=0, le=4095, description="Of those, slots that only the priority lane may take."
+    )
     threads: int = Field(
-        0, ge=0, le=1024, description="PyTorch's threads in the worker; 0 leaves it to PyTorch."
+        0, ge=0, le=1024, description="Processor threads of a worker; 0 leaves it to PyTorch."
     )
     host: str = Field("127.0.0.1", description="Address that the gateway listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port that the gateway listens on.")
@@ -95,9 +101,6 @@ class Settings(BaseSettings):
     key_share: int = Field(2, ge=1, le=12, description="Shares of a key to one of a visitor.")
     limits_storage: str = Field(
         "memory://", description="Where rates are counted, such as redis://host for many gateways."
-    )
-    reserved_jobs: int = Field(
-        1, ge=0, le=64, description="Jobs that a worker takes besides, from the priority lane only."
     )
     previews: bool = Field(True, description="Whether pictures are shown while they are drawn.")
     previews_until_wait_s: float = Field(
@@ -170,6 +173,10 @@ class Settings(BaseSettings):
             )
         if self.public_url and not self.public_url.startswith(("http://", "https://")):
             raise ValueError("NINEFOLD_PUBLIC_URL must begin with http:// or https://")
+        if self.reserved_slots >= self.slots:
+            raise ValueError(
+                "NINEFOLD_RESERVED_SLOTS must be fewer than NINEFOLD_SLOTS, or nobody else is drawn"
+            )
         if self.stalled_s < 2 * self.heartbeat_s:
             raise ValueError(
                 "NINEFOLD_STALLED_S must be at least twice NINEFOLD_HEARTBEAT_S, or workers that "

@@ -67,6 +67,7 @@ class JobDrawing:
         self._previews: list[str] = []
         self._progress_at = 0.0
         self._num_told = held.num_reported
+        self._num_drawn = self._num_taken = 0
         # Candidates that the ranking does not choose must not be shown, so those wait for the end.
         self._is_ranked_first = held.params.num_drawn > held.params.count
 
@@ -74,6 +75,11 @@ class JobDrawing:
     def request_id(self) -> str:
         """The job's name in the engine."""
         return f"{self._held.job_id}.{self._held.attempt}"
+
+    def take_steps(self) -> int:
+        """Return the image steps that were drawn since this was asked before."""
+        steps, self._num_taken = self._num_drawn - self._num_taken, self._num_drawn
+        return steps
 
     async def run(self) -> None:
         """Draw the job to its end.
@@ -113,6 +119,7 @@ class JobDrawing:
             await self._finish(event.drawing)
 
     async def _report_progress(self, event: Advanced) -> None:
+        self._num_drawn = event.num_codes
         now = time.monotonic()
         if now - self._progress_at < PROGRESS_PAUSE_S or event.num_codes <= self._num_told:
             return

@@ -5,32 +5,31 @@ fencing token. Told to stop, it takes nothing new, finishes what it can, and put
 """
 
 import asyncio
-import dataclasses
 import logging
-import math
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from sqlalchemy import URL, delete, func, insert, update
+from sqlalchemy import URL
 
-from ninefold.errors import CancelledError, NinefoldError, UserError
+from ninefold.errors import CancelledError, NinefoldError, OverloadedError, UserError
 from ninefold.service.jobs import transitions
 from ninefold.service.jobs.drawing import JobDrawing, NotHeldError, Studio
+from ninefold.service.jobs.estimate import RateMeter
+from ninefold.service.jobs.presence import Presence, Pulse
 from ninefold.service.jobs.queue import LANES, Queue, Ticket, wake_channels
 from ninefold.service.jobs.transitions import Claim
 from ninefold.service.settings import Settings
 from ninefold.service.store.notifications import CANCELLED_JOBS, listen
 from ninefold.service.store.objects import StorageError
 from ninefold.service.store.retry import is_away, retrying
-from ninefold.service.store.tables import WorkerRow
 from ninefold.service.visitors import new_id
 
 POLL_S = 2.0
 """Seconds after which the queue is looked at although nothing was heard."""
 
-_STORAGE_PAUSE_S = 5.0
+_PAUSE_S = 5.0  # before a job is begun again that the store or the engine could not take
 _DATABASE_PAUSE_S = 1.0
-_PICTURES_OF_A_JOB = 9
 
 _log = logging.getLogger(__name__)
 
@@ -49,20 +48,28 @@ class Worker:
         """
         self.id = new_id()
         self._settings, self._url, self._queue, self._studio = settings, url, queue, studio
-        slots = studio.engine.info.num_slots
-        self._num_places = max(1, math.ceil(slots / _PICTURES_OF_A_JOB))
-        self._held: dict[asyncio.Task[None], Claim | None] = {}
+        self._meter = RateMeter(studio.engine.load().image_steps_per_second)
+        self._metered_at = time.monotonic()
+        self._held: dict[asyncio.Task[None], Claim] = {}
         self._drawings: dict[str, JobDrawing] = {}
         self._cancelled: set[str] = set()
-        self._is_stopping = False
+        self._stopped = asyncio.Event()
+        self._is_engine_gone = False
         self._wake = asyncio.Event()
-        self._queue_worker_id = 0
+        self._presence = Presence(
+            self.id, studio.database, queue, studio.engine.info, self._take_pulse
+        )
 
     async def run(self) -> None:
-        """Work until `stop` is called, then drain."""
-        await retrying(self._register)
+        """Work until `stop` is called, then drain.
+
+        Raises:
+            NinefoldError: the engine is gone; what was drawn is put back.
+        """
+        if not await self._presence.register_unless(self._stopped):
+            return
         side = [
-            asyncio.create_task(self._beat()),
+            asyncio.create_task(self._presence.beat(self._settings.heartbeat_s)),
             asyncio.create_task(self._listen()),
         ]
         try:
@@ -73,61 +80,64 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*side, return_exceptions=True)
             with suppress(Exception):
-                await self._unregister()
+                await self._presence.unregister()
+        if self._is_engine_gone:
+            raise NinefoldError("The engine stopped; what it drew is drawn again.")
 
     def stop(self) -> None:
         """Take no more jobs; `run` returns once what is being drawn is finished or put back."""
-        self._is_stopping = True
+        self._stopped.set()
         self._wake.set()
 
-    # --- taking jobs
-
     async def _take_jobs(self) -> None:
-        while not self._is_stopping:
+        while not self._stopped.is_set():
             self._wake.clear()
-            lanes = self._open_lanes()
+            lanes, ticket = self._open_lanes(), None
             try:
-                ticket = await self._queue.fetch(self._queue_worker_id, lanes) if lanes else None
+                if lanes:
+                    ticket = await self._queue.fetch(self._presence.queue_worker_id, lanes)
             except Exception as error:
                 if not is_away(error):
                     raise
                 _log.warning("the queue cannot be reached: %s", type(error).__name__)
                 await asyncio.sleep(_DATABASE_PAUSE_S)
                 continue
-            if ticket is None:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL_S)
+            if ticket is not None:
+                await self._begin(ticket)
                 continue
-            task = asyncio.create_task(self._work(ticket))
-            self._held[task] = None
-            task.add_done_callback(self._forget)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), POLL_S)
 
     def _open_lanes(self) -> Sequence[str]:
-        """Return the lanes that a job may be taken from now."""
-        if len(self._held) < self._num_places:
-            return LANES
-        is_reserved_free = len(self._held) < self._num_places + self._settings.reserved_jobs
-        return ("priority",) if is_reserved_free else ()
+        """Return the lanes that a job may be taken from now: those with a free slot."""
+        num_slots = self._studio.engine.info.num_slots
+        pictures = {"normal": 0, "priority": 0}
+        for held in self._held.values():
+            pictures[held.lane] += held.params.num_drawn
+        if sum(pictures.values()) >= num_slots:
+            return ()
+        is_open = pictures["normal"] < num_slots - self._settings.reserved_slots
+        return LANES if is_open else ("priority",)
+
+    async def _begin(self, ticket: Ticket) -> None:
+        async def write() -> Claim | None:
+            async with self._studio.database.begin() as connection:
+                return await transitions.claim(connection, ticket.job_id, ticket.attempt, self.id)
+
+        held = await retrying(write)
+        await retrying(lambda: self._queue.consume(ticket))
+        if held is None:
+            return
+        self._meter_work()
+        task = asyncio.create_task(self._draw(held))
+        self._held[task] = held
+        task.add_done_callback(self._forget)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._held.pop(task, None)
         self._wake.set()
         if not task.cancelled() and task.exception() is not None:
             _log.error("a job ended in an unexpected error", exc_info=task.exception())
-
-    async def _work(self, ticket: Ticket) -> None:
-        async def begin() -> Claim | None:
-            async with self._studio.database.begin() as connection:
-                return await transitions.claim(connection, ticket.job_id, ticket.attempt, self.id)
-
-        held = await retrying(begin)
-        await retrying(lambda: self._queue.consume(ticket))
-        if held is None:
-            return
-        task = asyncio.current_task()
-        if task is not None:
-            self._held[task] = held
-        await self._draw(held)
 
     async def _draw(self, held: Claim) -> None:
         drawing = JobDrawing(self._studio, held)
@@ -141,23 +151,29 @@ class Worker:
             await drawing.run()
         except NotHeldError:
             _log.info("job left: it is not held any more", extra={"job_id": held.job_id})
-        except StorageError:
-            await self._put_back(held, delay_s=_STORAGE_PAUSE_S)
-        except (UserError, NinefoldError) as error:
-            await self._end_in_error(held, error)
-        except asyncio.CancelledError:
-            raise
+        except (StorageError, OverloadedError):
+            await self._put_back(held, delay_s=_PAUSE_S)
+        except CancelledError:
+            await self._leave_cancelled(held)
+        except NinefoldError as error:
+            await self._fail(held, error)
         except Exception as error:
             if not is_away(error):
                 _log.exception("drawing failed", extra={"job_id": held.job_id})
-            await self._put_back(held, delay_s=0.0)
+            await self._put_back(held)
         finally:
+            self._meter_work()
             self._drawings.pop(held.job_id, None)
             self._cancelled.discard(held.job_id)
 
-    async def _end_in_error(self, held: Claim, error: NinefoldError) -> None:
-        if isinstance(error, CancelledError) and held.job_id in self._cancelled:
-            return
+    async def _leave_cancelled(self, held: Claim) -> None:
+        if held.job_id in self._cancelled:
+            return  # its row says so already
+        self._is_engine_gone = True
+        self.stop()
+        await self._put_back(held)
+
+    async def _fail(self, held: Claim, error: NinefoldError) -> None:
         code = "cannot_draw" if isinstance(error, UserError) else "drawing_failed"
 
         async def write() -> bool:
@@ -166,7 +182,7 @@ class Worker:
 
         await retrying(write)
 
-    async def _put_back(self, held: Claim, *, delay_s: float, counts: bool = True) -> None:
+    async def _put_back(self, held: Claim, *, delay_s: float = 0.0, counts: bool = True) -> None:
         async def write() -> bool:
             async with self._studio.database.begin() as connection:
                 return await transitions.put_back(
@@ -181,8 +197,6 @@ class Worker:
 
         await retrying(write)
 
-    # --- stopping
-
     async def _drain(self) -> None:
         tasks = list(self._held)
         if tasks:
@@ -192,62 +206,28 @@ class Worker:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
         for held in unfinished.values():
-            if held is not None:
-                await self._put_back(held, delay_s=0.0, counts=False)
+            await self._put_back(held, counts=False)
 
-    # --- being alive
+    def _take_pulse(self) -> Pulse:
+        self._meter_work()
+        return Pulse(
+            busy_slots=self._studio.engine.load().busy_slots,
+            steps_per_second=self._meter.steps_per_second,
+            is_draining=self._stopped.is_set(),
+        )
 
-    async def _register(self) -> None:
-        self._queue_worker_id = await self._queue.manager.register_worker()
-        engine = self._studio.engine
-        async with self._studio.database.begin() as connection:
-            await connection.execute(
-                insert(WorkerRow).values(
-                    id=self.id,
-                    queue_worker_id=self._queue_worker_id,
-                    info=dataclasses.asdict(engine.info),
-                    num_slots=engine.info.num_slots,
-                    steps_per_second=engine.load().image_steps_per_second,
-                )
-            )
-
-    async def _unregister(self) -> None:
-        async with self._studio.database.begin() as connection:
-            await connection.execute(delete(WorkerRow).where(WorkerRow.id == self.id))
-        await self._queue.manager.unregister_worker(self._queue_worker_id)
-
-    async def _beat(self) -> None:
-        while True:
-            try:
-                await self._beat_once()
-            except Exception as error:
-                if not is_away(error):
-                    _log.exception("heartbeat failed")
-            await asyncio.sleep(self._settings.heartbeat_s)
-
-    async def _beat_once(self) -> None:
-        load = self._studio.engine.load()
-        values = {
-            "heartbeat_at": func.now(),
-            "busy_slots": load.busy_slots,
-            "steps_per_second": load.image_steps_per_second,
-            "draining": self._is_stopping,
-        }
-        statement = update(WorkerRow).where(WorkerRow.id == self.id).values(**values)
-        async with self._studio.database.begin() as connection:
-            result = await connection.execute(statement.returning(WorkerRow.id))
-            is_known = result.scalar_one_or_none() is not None
-        if not is_known:
-            # It was taken for dead and forgotten; what it held is with others by now.
-            await self._register()
-        await self._queue.manager.update_heartbeat(self._queue_worker_id)
+    def _meter_work(self) -> None:
+        """Count what was drawn since the last time, and the time if there was something to draw."""
+        now = time.monotonic()
+        if self._held:
+            steps = sum(drawing.take_steps() for drawing in self._drawings.values())
+            self._meter.add(steps, now - self._metered_at)
+        self._metered_at = now
 
     async def _listen(self) -> None:
         """Hear of new entries and of cancellations; after a reconnection look at everything."""
         async for notification in listen(self._url, [CANCELLED_JOBS, *wake_channels(LANES)]):
-            if notification is None:
-                self._wake.set()
-            elif notification.channel == CANCELLED_JOBS:
+            if notification is not None and notification.channel == CANCELLED_JOBS:
                 await self._cancel(notification.payload)
             else:
                 self._wake.set()
