@@ -14,7 +14,20 @@ from typing import Annotated
 import typer
 
 import ninefold
-from ninefold.cli import bench, corpus, draw, evaluate, models, policy, pull, serve, train, verify
+from ninefold.cli import (
+    admin,
+    bench,
+    config,
+    corpus,
+    draw,
+    evaluate,
+    models,
+    policy,
+    pull,
+    serve,
+    train,
+    verify,
+)
 from ninefold.cli.messages import printable, tell
 from ninefold.errors import NinefoldError, UserError
 
@@ -36,6 +49,8 @@ app.command("verify")(verify.verify)
 app.command("bench")(bench.bench)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.add_typer(admin.app, name="admin")
+app.add_typer(config.app, name="config")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(policy.app, name="policy")
 

@@ -16,6 +16,7 @@ from ninefold.service.secret import load_secret
 from ninefold.service.settings import Settings, read_settings
 from ninefold.service.store.database import parse_database_url
 from ninefold.service.supervisor import LIFELINE_FD, LISTENER_FD, USER_MISTAKE, open_listener
+from ninefold.service.tracing import configure_tracing
 
 
 def main(role: str) -> int:
@@ -23,6 +24,7 @@ def main(role: str) -> int:
     try:
         settings = read_settings()
         configure_logs(settings, role)
+        configure_tracing(settings, role)
         _watch_lifeline()
         run_role(role, settings)
     except UserError as error:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from ninefold import __version__
+from ninefold.service import metrics
 from ninefold.service.gateway import Gateway
 from ninefold.service.problems import Problem
 from ninefold.service.requests import BodyLimitShape, RequestIds
@@ -56,6 +57,7 @@ def build_app(
         summary="Any prompt, nine pictures.",
         version=__version__,
         lifespan=lifespan,
+        telemetry={"auto_configure": False},
         docs_url="/docs" if settings.show_docs else None,
         redoc_url=None,
         openapi_url="/openapi.json" if settings.show_docs else None,
@@ -82,7 +84,10 @@ def build_app(
 
 def _add_error_handlers(app: FastAPI, surfaces: Sequence[SurfaceRoutes]) -> None:
     async def handle(request: Request, error: Exception) -> Response:
-        return render_for(surfaces, to_problem(error), request)
+        problem = to_problem(error)
+        if request.method == "POST":
+            metrics.REJECTED.labels(problem.code).inc()
+        return render_for(surfaces, problem, request)
 
     kinds = (Problem, RequestValidationError, HTTPException, StorageError, *DATABASE_AWAY)
     for kind in (*kinds, Exception):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ninefold.service import metrics
 from ninefold.service.problems import Problem
 from ninefold.service.surfaces import SurfaceRoutes, render_for
 from ninefold.service.visitors import new_id
@@ -38,12 +39,12 @@ class RequestIds:
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
         request_id = given.decode() if _GIVEN_ID.fullmatch(given) else new_id()
         scope[REQUEST_ID] = request_id
-        started_at, status = time.monotonic(), 0
+        started_at, status, first_s = time.monotonic(), 0, 0.0
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, first_s
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, first_s = message["status"], time.monotonic() - started_at
                 message.setdefault("headers", [])
                 message["headers"] += [(b"x-request-id", request_id.encode()), *_SAFE_HEADERS]
             await send(message)
@@ -51,6 +52,8 @@ class RequestIds:
         try:
             await self._app(scope, receive, send_with_id)
         finally:
+            route = getattr(scope.get("route"), "path", "none")
+            metrics.REQUEST_SECONDS.labels(scope["method"], route, str(status)).observe(first_s)
             _log.info(
                 "request",
                 extra={

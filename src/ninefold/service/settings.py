@@ -126,6 +126,9 @@ class Settings(BaseSettings):
     keep_jobs_days: float = Field(
         30, gt=0, description="Days after which `ninefold admin vacuum` removes ended jobs."
     )
+    metrics: Literal["local", "all", "none"] = Field(
+        "local", description="Who may read /metrics: this machine, all, none."
+    )
     log_prompts: bool = Field(False, description="Whether prompts stand in the logs.")
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="Logs as JSON lines or as text; auto: text on a terminal."
@@ -187,12 +190,17 @@ class Settings(BaseSettings):
     @property
     def is_local(self) -> bool:
         """Whether only this machine can reach the gateway."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address is of this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def read_settings(**given: Any) -> Settings:

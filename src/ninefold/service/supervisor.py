@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 
 from sqlalchemy import URL
@@ -30,6 +31,9 @@ LIFELINE_FD = "NINEFOLD_LIFELINE_FD"
 
 USER_MISTAKE = 2
 """Exit code of a child that cannot do what was asked; starting it again would not help."""
+
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""As `metrics.FOLDER`, which must not be imported before the variable is set."""
 
 _BACKLOG = 2048
 _LOOK_EVERY_S = 0.2
@@ -83,6 +87,9 @@ class Supervisor:
                 self._environment["DATABASE_URL"] = url.render_as_string(hide_password=False)
                 self._environment.pop("NINEFOLD_DATABASE_URL", None)
                 self._environment.pop("NINEFOLD_DATABASE_URL_FILE", None)
+                self._environment[METRICS_FOLDER] = str(
+                    empty_folder(self._settings.data / "metrics")
+                )
                 self._serve(listener, database, on_ready)
             finally:
                 self._stop_children()
@@ -160,6 +167,14 @@ class Supervisor:
                 child.process.wait()
             os.close(child.lifeline)
         self._children.clear()
+
+
+def empty_folder(folder: Path) -> Path:
+    """Return a folder without files, made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.iterdir():
+        file.unlink()
+    return folder
 
 
 def open_database(settings: Settings) -> tuple[EmbeddedPostgres | None, URL]:

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ninefold.errors import UserError
 from ninefold.generation.params import SamplingParams, get_preset
 from ninefold.safety.verdict import Action, Verdict
+from ninefold.service import metrics
 from ninefold.service.jobs.estimate import expected_seconds
 from ninefold.service.jobs.events import NewEvent, append
 from ninefold.service.jobs.fair_share import Tags, cost_of, next_tags
@@ -110,6 +111,7 @@ class Reception:
         except UserError as error:
             raise invalid(str(error)) from None
         verdict = self._policy.check(prompt.text, params.negative_prompt)
+        metrics.MODERATION.labels("prompt", verdict.category or "", verdict.action.label).inc()
         if verdict.is_refused:
             raise refused(verdict)
         notices = (*prompt.notices, *notices)
@@ -170,6 +172,7 @@ class Reception:
         prepared = dataclasses.replace(prepared, params=params, notices=tuple(notices))
         preview_every = max(1, self._facts.image_length // (_PREVIEWS + 1)) if has_previews else 0
         await self._insert(connection, prepared, requester, tags, place, steps, preview_every)
+        metrics.ACCEPTED.labels(prepared.wish.surface, tier.name).inc()
         return place
 
     async def _insert(

@@ -6,6 +6,7 @@ chosen.
 """
 
 import asyncio
+import dataclasses
 import logging
 import time
 from collections.abc import Sequence
@@ -24,9 +25,10 @@ from ninefold.engine.request import (
     Previewed,
 )
 from ninefold.errors import NinefoldError
+from ninefold.service import metrics, tracing
 from ninefold.service.jobs import transitions
 from ninefold.service.jobs.events import NewEvent
-from ninefold.service.jobs.picture_steps import PictureSteps, StoredPicture
+from ninefold.service.jobs.picture_steps import Judgement, PictureSteps, StoredPicture
 from ninefold.service.jobs.states import Status
 from ninefold.service.jobs.transitions import Claim
 from ninefold.service.store.objects import (
@@ -66,6 +68,7 @@ class JobDrawing:
         self._stored: set[int] = set()
         self._previews: list[str] = []
         self._progress_at = 0.0
+        self._started_at = time.monotonic()
         self._num_told = held.num_reported
         self._num_drawn = self._num_taken = 0
         # Candidates that the ranking does not choose must not be shown, so those wait for the end.
@@ -100,10 +103,13 @@ class JobDrawing:
             priority=1 if held.lane == "priority" else 0,
             preview_every=held.preview_every,
         )
+        metrics.WAIT.labels(held.lane).observe(held.waited_s)
         events = self._studio.engine.submit(request)
         try:
-            async for event in events:
-                await self._act(event)
+            with tracing.drawing_span(held.trace, held.job_id, held.attempt):
+                async for event in events:
+                    await self._act(event)
+            metrics.JOB_SECONDS.observe(time.monotonic() - self._started_at)
         finally:
             await events.aclose()  # type: ignore[attr-defined]  # an async generator in every engine
             await self._remove_previews()
@@ -119,6 +125,7 @@ class JobDrawing:
             await self._finish(event.drawing)
 
     async def _report_progress(self, event: Advanced) -> None:
+        metrics.STEPS.inc(max(0, event.num_codes - self._num_drawn))
         self._num_drawn = event.num_codes
         now = time.monotonic()
         if now - self._progress_at < PROGRESS_PAUSE_S or event.num_codes <= self._num_told:
@@ -138,6 +145,8 @@ class JobDrawing:
         digest = content_hash(data)
         key = preview_key(self._held.job_id, digest)
         await self._studio.objects.put(key, data)
+        if not self._previews:
+            metrics.FIRST_PREVIEW.observe(time.monotonic() - self._started_at)
         self._previews.append(key)
         event = {
             "index": preview.image_index,
@@ -151,7 +160,7 @@ class JobDrawing:
             return
         recipe = drawing.recipe(picture)
         stored = await asyncio.to_thread(self._studio.steps.finish, picture.image, recipe)
-        await self._put(stored)
+        stored = await self._without_removed(stored)
         hidden = stored.judgement.is_hidden
         values = {
             "index": picture.image_index,
@@ -177,6 +186,20 @@ class JobDrawing:
 
         self._require_held(await retrying(write))
         self._stored.add(picture.image_index)
+        metrics.PICTURES.labels("hidden" if hidden else "shown").inc()
+
+    async def _without_removed(self, stored: StoredPicture) -> StoredPicture:
+        """Put a picture into the store, unless an operator removed the same one before."""
+
+        async def look() -> bool:
+            async with self._studio.database.connect() as connection:
+                return await transitions.is_removed(connection, stored.digest)
+
+        if await retrying(look):
+            judgement = Judgement(is_hidden=True, reason=transitions.REMOVED)
+            return dataclasses.replace(stored, judgement=judgement)
+        await self._put(stored)
+        return stored
 
     async def _put(self, stored: StoredPicture) -> None:
         key = hidden_key if stored.judgement.is_hidden else picture_key

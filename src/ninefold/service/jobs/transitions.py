@@ -14,11 +14,15 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ninefold.generation.params import SamplingParams
+from ninefold.service import metrics
 from ninefold.service.jobs.events import NewEvent, append, notify
 from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.states import Status, sources_of
 from ninefold.service.store.notifications import CANCELLED_JOBS
-from ninefold.service.store.tables import Job, Json, Lane, PictureRow
+from ninefold.service.store.tables import Job, Json, Lane, PictureRow, RemovedPicture
+
+REMOVED = "This picture was removed."
+"""Why a picture is hidden that an operator took away."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,12 @@ async def add_picture(connection: AsyncConnection, held: Claim, values: Json, ev
     return await report(connection, held, [NewEvent("picture", event)])
 
 
+async def is_removed(connection: AsyncConnection, digest: str) -> bool:
+    """Tell whether an operator removed the picture of this hash."""
+    statement = select(RemovedPicture.hash).where(RemovedPicture.hash == digest)
+    return (await connection.execute(statement)).scalar_one_or_none() is not None
+
+
 async def rank_pictures(connection: AsyncConnection, held: Claim, order: Sequence[int]) -> bool:
     """Store the order of the pictures, the best first, by their indices, and tell of it."""
     for rank, index in enumerate(order):
@@ -141,7 +151,7 @@ async def end(
     **values: Any,
 ) -> bool:
     """Bring a job to its end, and tell of it; False if it has ended already or is not held."""
-    return await append(
+    is_ended = await append(
         connection,
         job_id,
         [NewEvent(str(status))],
@@ -151,6 +161,9 @@ async def end(
         worker_id=None,
         **values,
     )
+    if is_ended:
+        metrics.ENDED.labels(str(status)).inc()
+    return is_ended
 
 
 async def fail(connection: AsyncConnection, held: Claim, code: str, message: str) -> bool:
@@ -218,6 +231,7 @@ async def put_back(
         delay_s=delay_s,
     )
     await connection.execute(update(Job).where(Job.id == job_id).values(entry_id=entry_id))
+    metrics.PUT_BACK.inc()
     return True
 
 

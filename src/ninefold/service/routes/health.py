@@ -2,18 +2,21 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from sqlalchemy import func, select
 
 from ninefold import __version__
 from ninefold.errors import NinefoldError
+from ninefold.service import metrics
 from ninefold.service.dependencies import TheGateway
 from ninefold.service.documents import ModelDocument, ModelsDocument, StatusDocument
 from ninefold.service.gateway import Gateway
 from ninefold.service.jobs.estimate import expected_seconds
 from ninefold.service.jobs.ladder import FULL_COUNT
 from ninefold.service.jobs.load import drawing_steps, queue_depths, queued_steps, read_capacity
+from ninefold.service.problems import not_found
 from ninefold.service.routes.jobs import problems
+from ninefold.service.settings import is_loopback
 from ninefold.service.store.clock import ago
 from ninefold.service.store.database import current_revision, head_revision
 from ninefold.service.store.retry import DATABASE_AWAY
@@ -87,6 +90,29 @@ async def read_status(gateway: TheGateway) -> StatusDocument:
         degradation=gateway.reception.ladder.steps(wait_s),
         version=__version__,
     )
+
+
+@router.get("/metrics", include_in_schema=False)
+async def read_metrics(request: Request, gateway: TheGateway) -> Response:
+    """Return numbers for Prometheus, to this machine unless the settings open them."""
+    host = request.client.host if request.client else ""
+    readers = gateway.settings.metrics
+    if readers == "none" or (readers == "local" and not is_loopback(host)):
+        raise not_found("page")
+    status = await read_status(gateway)
+    async with gateway.database.connect() as connection:
+        capacity = await read_capacity(connection, gateway.settings.stalled_s)
+        steps = await queued_steps(connection) + await drawing_steps(connection)
+    gauges = {
+        "t2i_queue_depth": float(status.queue_depth),
+        "t2i_queue_steps": float(steps),
+        "t2i_workers": float(status.workers),
+        "t2i_slots": float(status.slots),
+        "t2i_slots_busy": float(status.busy_slots),
+        "t2i_steps_per_second": capacity.steps_per_second,
+        "t2i_streams": float(gateway.followers.count),
+    }
+    return Response(metrics.render(gauges), media_type="text/plain; version=0.0.4")
 
 
 @router.get("/api/v1/models", responses=problems(503))

@@ -25,6 +25,7 @@ from ninefold.service.jobs.acceptance import Wish
 from ninefold.service.jobs.events import Event, read_events
 from ninefold.service.problems import MEDIA_TYPE, Problem, not_found
 from ninefold.service.submission import submit
+from ninefold.service.tracing import current_traceparent
 
 RETRY_MS = 2000
 """What a browser is told to wait before it connects again."""
@@ -59,7 +60,7 @@ async def create_job(
         settings=body.settings.model_dump(exclude_none=True),
         seed=body.seed,
         model=body.model,
-        trace=request.headers.get("traceparent"),
+        trace=current_traceparent(request.headers.get("traceparent")),
     )
     return await submit(gateway, request, requester, wish, idempotency_key)
 

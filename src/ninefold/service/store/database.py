@@ -97,6 +97,22 @@ def migrate(url: URL, revision: str = "head") -> None:
         engine.dispose()
 
 
+def require_server(url: URL) -> None:
+    """Connect once.
+
+    Raises:
+        NinefoldError: the server cannot be reached, or is older than PostgreSQL 15.
+    """
+    engine = create_engine(url, connect_args=_connect_args())
+    try:
+        with engine.connect() as connection:
+            _require_version(connection.dialect.server_version_info or (0,))
+    except OperationalError as error:
+        raise NinefoldError(f"The database cannot be used: {explain(error)}.") from error
+    finally:
+        engine.dispose()
+
+
 def alembic_config(url: URL) -> Config:
     """Return Alembic's configuration for this database; there is no ini file."""
     config = Config()

@@ -1,0 +1,144 @@
+"""`ninefold admin`: what an operator does to jobs, pictures and keys."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+
+import typer
+
+from ninefold.cli.messages import printable, shorten, tell
+from ninefold.errors import UserError
+
+if TYPE_CHECKING:
+    from ninefold.service.administration import Administration
+
+app = typer.Typer(help="Look after a service: jobs, pictures, keys.")
+
+_Result = TypeVar("_Result")
+
+DataFolder = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="FOLDER", help="The service's data folder.", show_default=False),
+]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.", show_default=False)]
+
+
+@app.callback()
+def root() -> None:
+    """Look after a service: jobs, pictures, keys."""
+
+
+def _run(data: Path | None, work: "Callable[[Administration], Awaitable[_Result]]") -> _Result:
+    try:
+        from ninefold.service.administration import open_administration
+        from ninefold.service.settings import read_settings
+    except ModuleNotFoundError as error:
+        from ninefold.cli.serve import EXTRA
+
+        raise UserError(f"{EXTRA} ({error.name} is missing.)") from None
+
+    async def run() -> _Result:
+        async with open_administration(read_settings(data=data)) as administration:
+            return await work(administration)
+
+    return asyncio.run(run())
+
+
+@app.command("jobs")
+def jobs(
+    status: Annotated[
+        str | None,
+        typer.Option(help="Only those that are queued, drawing, done, refused, failed, cancelled."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Most jobs to list.")] = 50,
+    prompts: Annotated[bool, typer.Option("--prompts", help="Show the prompts too.")] = False,
+    data: DataFolder = None,
+) -> None:
+    """List jobs, the newest first, without their prompts."""
+    for job in _run(data, lambda hand: hand.jobs(status, limit)):
+        told = f"  {shorten(job.prompt)}" if prompts else ""
+        when = job.created_at.isoformat(timespec="seconds")
+        typer.echo(f"{job.id}  {job.status:9}  {job.tier:9}  attempt {job.attempt}  {when}{told}")
+
+
+@app.command("cancel")
+def cancel(job: JobId, data: DataFolder = None) -> None:
+    """Cancel a job."""
+    is_done = _run(data, lambda hand: hand.cancel(job))
+    tell("Cancelled." if is_done else "It has ended already.")
+
+
+@app.command("requeue")
+def requeue(job: JobId, data: DataFolder = None) -> None:
+    """Take a job from the worker that draws it, and let it be drawn again."""
+    is_done = _run(data, lambda hand: hand.requeue(job))
+    tell("It waits again." if is_done else "It is not being drawn.")
+
+
+@app.command("remove")
+def remove(
+    picture: Annotated[
+        str, typer.Argument(metavar="PICTURE", help="Hash or address of the picture.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "removed by the operator",
+    data: DataFolder = None,
+) -> None:
+    """Remove a picture everywhere, for good."""
+    digest = picture.rstrip("/").rpartition("/")[2].partition(".")[0]
+    if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
+        raise UserError(f"{printable(picture)!r} names no picture; give its hash or its address.")
+    num_jobs = _run(data, lambda hand: hand.remove_picture(digest, reason))
+    tell(f"Removed; {num_jobs} job{'' if num_jobs == 1 else 's'} showed it.")
+
+
+@app.command("vacuum")
+def vacuum(
+    keep_days: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Keep jobs that ended in these days.  [default: NINEFOLD_KEEP_JOBS_DAYS]"
+        ),
+    ] = None,
+    data: DataFolder = None,
+) -> None:
+    """Remove old jobs with their events, and files that nothing refers to."""
+
+    async def work(hand: "Administration") -> str:
+        from ninefold.service.settings import read_settings
+
+        days = read_settings().keep_jobs_days if keep_days is None else keep_days
+        gone = await hand.vacuum(days)
+        return f"Removed {gone.jobs} jobs, {gone.pictures} pictures, {gone.objects} files."
+
+    tell(_run(data, work))
+
+
+@app.command("create-key")
+def create_key(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is.")],
+    tier: Annotated[
+        Literal["key", "priority"], typer.Option(help="key, or priority for the reserved lane.")
+    ] = "key",
+    data: DataFolder = None,
+) -> None:
+    """Make an API key and print it; it is shown this once."""
+    typer.echo(_run(data, lambda hand: hand.create_key(name, tier)))
+
+
+@app.command("keys")
+def keys(data: DataFolder = None) -> None:
+    """List the API keys by their first characters."""
+    for row in _run(data, lambda hand: hand.keys()):
+        state = "revoked" if row.revoked_at else "valid"
+        typer.echo(f"{row.prefix}…  {row.tier:9}  {state:8}  {printable(row.name)}")
+
+
+@app.command("revoke-key")
+def revoke_key(
+    prefix: Annotated[str, typer.Argument(metavar="PREFIX", help="Its first 12 characters.")],
+    data: DataFolder = None,
+) -> None:
+    """Revoke an API key."""
+    num_keys = _run(data, lambda hand: hand.revoke_key(prefix))
+    tell("Revoked." if num_keys else "There is no valid key that begins so.")

@@ -1,0 +1,216 @@
+"""What an operator does to the state: look, cancel, requeue, remove a picture, keys, vacuum.
+
+Works on database and store alone, with or without a running service. Knows nothing of a terminal.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ninefold.errors import UserError
+from ninefold.service.jobs import transitions
+from ninefold.service.jobs.picture_steps import EXTENSIONS
+from ninefold.service.jobs.queue import Queue
+from ninefold.service.jobs.states import Status
+from ninefold.service.settings import Settings
+from ninefold.service.store.clock import ago
+from ninefold.service.store.database import build_async_engine
+from ninefold.service.store.objects import Objects, grid_key, hidden_key, picture_key
+from ninefold.service.store.tables import (
+    ApiKey,
+    IdempotencyKey,
+    Job,
+    PictureRow,
+    RemovedPicture,
+    Share,
+)
+from ninefold.service.supervisor import open_database
+from ninefold.service.visitors import KEY_PREFIX, TierName, hash_key
+
+DAY_S = 24 * 3600.0
+_SHOWN = 12  # characters of a key that are kept to tell it by
+
+
+@dataclass(frozen=True)
+class JobLine:
+    """A job in a list; the prompt is not shown unless asked for."""
+
+    id: str
+    status: str
+    lane: str
+    tier: str
+    attempt: int
+    created_at: datetime
+    prompt: str
+
+
+@dataclass(frozen=True)
+class Vacuumed:
+    """What a vacuum removed."""
+
+    jobs: int
+    pictures: int
+    objects: int
+
+
+class Administration:
+    """The operator's hand."""
+
+    def __init__(self, database: AsyncEngine, queue: Queue, objects: Objects) -> None:
+        """Work on a database, its queue (open) and a store."""
+        self._database, self._queue, self._objects = database, queue, objects
+
+    async def jobs(self, status: str | None, limit: int) -> list[JobLine]:
+        """Return the newest jobs, of one state or of all."""
+        statement = (
+            select(Job.id, Job.status, Job.lane, Job.tier, Job.attempt, Job.created_at, Job.prompt)
+            .order_by(Job.number.desc())
+            .limit(limit)
+        )
+        if status is not None:
+            statement = statement.where(Job.status == status)
+        async with self._database.connect() as connection:
+            return [JobLine(*row) for row in await connection.execute(statement)]
+
+    async def cancel(self, job_id: str) -> bool:
+        """Cancel a job; False if it has ended.
+
+        Raises:
+            UserError: there is none of this id.
+        """
+        async with self._database.begin() as connection:
+            await _require_job(connection, job_id)
+            return await transitions.cancel(connection, job_id)
+
+    async def requeue(self, job_id: str) -> bool:
+        """Take a job that is being drawn from its worker; False if it is not being drawn.
+
+        Raises:
+            UserError: there is none of this id.
+        """
+        async with self._database.begin() as connection:
+            attempt = await _require_job(connection, job_id)
+            return await transitions.put_back(
+                connection, self._queue, job_id, attempt, max_attempts=attempt + 1, counts=False
+            )
+
+    async def remove_picture(self, digest: str, reason: str) -> int:
+        """Remove a picture everywhere, for good; return how many jobs showed it.
+
+        Its files and the grids that it is in go; its address answers 410 from now on, and the same
+        picture is never shown again.
+        """
+        async with self._database.begin() as connection:
+            await connection.execute(
+                upsert(RemovedPicture).values(hash=digest, reason=reason).on_conflict_do_nothing()
+            )
+            statement = (
+                update(PictureRow)
+                .where(PictureRow.hash == digest)
+                .values(hidden=True, hidden_reason=transitions.REMOVED)
+                .returning(PictureRow.job_id)
+            )
+            job_ids = set((await connection.execute(statement)).scalars())
+        for extension in EXTENSIONS:
+            await self._objects.delete(picture_key(digest, extension))
+            await self._objects.delete(hidden_key(digest, extension))
+            for job_id in job_ids:
+                await self._objects.delete(grid_key(job_id, extension))
+        return len(job_ids)
+
+    async def create_key(self, name: str, tier: TierName) -> str:
+        """Make an API key and return it; only its hash is kept."""
+        key = KEY_PREFIX + secrets.token_urlsafe(32)
+        async with self._database.begin() as connection:
+            await connection.execute(
+                insert(ApiKey).values(hash=hash_key(key), prefix=key[:_SHOWN], name=name, tier=tier)
+            )
+        return key
+
+    async def keys(self) -> Sequence[Any]:
+        """Return all keys as rows: prefix, name, tier, created_at, revoked_at."""
+        statement = select(
+            ApiKey.prefix, ApiKey.name, ApiKey.tier, ApiKey.created_at, ApiKey.revoked_at
+        ).order_by(ApiKey.created_at)
+        async with self._database.connect() as connection:
+            return (await connection.execute(statement)).all()
+
+    async def revoke_key(self, prefix: str) -> int:
+        """Revoke the keys that begin so; return how many."""
+        statement = (
+            update(ApiKey)
+            .where(ApiKey.prefix == prefix[:_SHOWN], ApiKey.revoked_at.is_(None))
+            .values(revoked_at=func.now())
+            .returning(ApiKey.hash)
+        )
+        async with self._database.begin() as connection:
+            return len((await connection.execute(statement)).all())
+
+    async def vacuum(self, keep_days: float) -> Vacuumed:
+        """Remove jobs that ended longer ago, pictures that no job shows, and old keys of requests."""
+        async with self._database.begin() as connection:
+            statement = delete(Job).where(Job.ended_at < ago(keep_days * DAY_S)).returning(Job.id)
+            gone = set((await connection.execute(statement)).scalars())
+            await connection.execute(
+                delete(IdempotencyKey).where(IdempotencyKey.created_at < ago(DAY_S))
+            )
+            await connection.execute(delete(Share).where(Share.updated_at < ago(30 * DAY_S)))
+            used = set((await connection.execute(select(PictureRow.hash).distinct())).scalars())
+            drawing = select(Job.id).where(Job.status == Status.DRAWING)
+            busy = set((await connection.execute(drawing)).scalars())
+        return await self._remove_objects(gone, used, busy)
+
+    async def _remove_objects(self, gone: set[str], used: set[str], busy: set[str]) -> Vacuumed:
+        pictures = num_objects = 0
+        for prefix in ("pictures", "hidden", "previews", "grids"):
+            for key in await self._objects.keys(prefix):
+                parts = key.split("/")
+                name = parts[-1].partition(".")[0]
+                if prefix in ("pictures", "hidden"):
+                    # While anything is drawn, a file may be there before the row that names it.
+                    is_old = name not in used and not busy
+                elif prefix == "previews":
+                    is_old = parts[1] not in busy
+                else:
+                    is_old = name in gone
+                if is_old:
+                    await self._objects.delete(key)
+                    num_objects += 1
+                    pictures += key.endswith(".png") and prefix != "grids"
+        return Vacuumed(len(gone), pictures, num_objects)
+
+
+async def _require_job(connection: AsyncConnection, job_id: str) -> int:
+    attempt = (
+        await connection.execute(select(Job.attempt).where(Job.id == job_id))
+    ).scalar_one_or_none()
+    if attempt is None:
+        raise UserError(f"There is no job {job_id!r}; `ninefold admin jobs` lists them.")
+    return int(attempt)
+
+
+@asynccontextmanager
+async def open_administration(settings: Settings) -> AsyncIterator[Administration]:
+    """Open database and store of the settings; the embedded server is joined or started.
+
+    Raises:
+        UserError: a setting names something that is not there.
+        NinefoldError: the database does not start.
+    """
+    embedded, url = open_database(settings)
+    database = build_async_engine(url, pool_size=2)
+    objects = Objects.open(settings.pictures_url, settings.data, settings.storage_patience_s)
+    try:
+        async with Queue(url).open() as queue:
+            yield Administration(database, queue, objects)
+    finally:
+        await database.dispose()
+        if embedded is not None:
+            embedded.close()

@@ -1,0 +1,101 @@
+"""Laws of administration: what an operator removes is gone, and what is needed stays."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import update
+
+from ninefold.errors import UserError
+from ninefold.service.administration import Administration
+from ninefold.service.store.clock import ago
+from ninefold.service.store.tables import Job
+from tests.service.fake_engine import FakeEngine
+from tests.service.running import RunningService
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def hand(service: RunningService) -> AsyncIterator[Administration]:
+    gateway = service.gateway
+    yield Administration(gateway.database, gateway.queue, gateway.objects)
+
+
+async def test_jobs_are_listed_by_state(service: RunningService, hand: Administration) -> None:
+    job = await service.post("a red apple")
+    assert [line.id for line in await hand.jobs("queued", 10)] == [job["id"]]
+    assert await hand.cancel(job["id"])
+    assert not await hand.cancel(job["id"])
+    assert not await hand.jobs("queued", 10)
+    with pytest.raises(UserError, match="There is no job"):
+        await hand.cancel("nothing")
+
+
+async def test_a_removed_picture_is_gone_everywhere_and_never_comes_back(
+    service: RunningService, hand: Administration
+) -> None:
+    await service.add_worker(FakeEngine())
+    service.gateway.cache.__init__(seconds=0)  # type: ignore[misc]  # as if five seconds had passed
+    job = await service.ended((await service.post("a red apple", seed=1))["id"])
+    picture = job["pictures"][0]
+    assert (await service.http.get(job["grid_url"])).status_code == 200
+    assert await hand.remove_picture(picture["hash"], "asked for by its subject") == 1
+    gone = await service.http.get(picture["url"])
+    assert (gone.status_code, gone.json()["code"]) == (410, "removed")
+    assert not [key for key in await service.gateway.objects.keys("") if picture["hash"] in key]
+    assert not await service.gateway.objects.keys("grids")
+    again = await service.ended((await service.post("a red apple", seed=1))["id"])
+    shown = {item["hash"] for item in again["pictures"] if not item["hidden"]}
+    assert len(again["pictures"]) == 9
+    assert picture["hash"] not in shown
+    assert (await service.http.get(picture["url"])).status_code == 410
+
+
+async def test_a_job_that_is_requeued_is_drawn_again_and_ends_once(
+    service: RunningService, hand: Administration
+) -> None:
+    engine = FakeEngine(may_go_on=asyncio.Event())
+    await service.add_worker(engine)
+    job = await service.post("a red apple")
+    while not engine.drawn:
+        await asyncio.sleep(0.01)
+    assert await hand.requeue(job["id"])
+    assert engine.may_go_on is not None
+    engine.may_go_on.set()
+    kinds = [event["type"] for event in await service.events(job["id"])]
+    assert (kinds.count("started"), kinds.count("picture"), kinds.count("done")) == (2, 9, 1)
+    assert not await hand.requeue(job["id"])
+
+
+async def test_a_vacuum_removes_what_is_old_and_keeps_the_rest(
+    service: RunningService, hand: Administration
+) -> None:
+    await service.add_worker(FakeEngine())
+    old = await service.ended((await service.post("old"))["id"])
+    new = await service.ended((await service.post("new"))["id"])
+    await service.http.get(old["grid_url"])
+    async with service.gateway.database.begin() as connection:
+        aged = update(Job).where(Job.id == old["id"]).values(ended_at=ago(40 * 86400))
+        await connection.execute(aged)
+    gone = await hand.vacuum(30)
+    assert (gone.jobs, gone.pictures, gone.objects) == (1, 9, 28)
+    assert (await service.http.get(f"/api/v1/jobs/{old['id']}")).status_code == 404
+    service.gateway.cache.__init__(seconds=0)  # type: ignore[misc]
+    assert (await service.http.get(old["pictures"][0]["url"])).status_code == 404
+    assert (await service.http.get(new["pictures"][0]["url"])).status_code == 200
+
+
+async def test_a_key_signs_in_until_it_is_revoked(
+    service: RunningService, hand: Administration
+) -> None:
+    key = await hand.create_key("a program", "key")
+    headers = {"Authorization": f"Bearer {key}"}
+    body = {"prompt": "a red apple"}
+    answer = await service.http.post("/api/v1/jobs", json=body, headers=headers)
+    assert answer.status_code == 202
+    assert answer.headers["ratelimit-policy"].startswith('"key"')
+    assert [row.name for row in await hand.keys()] == ["a program"]
+    assert await hand.revoke_key(key) == 1
+    answer = await service.http.post("/api/v1/jobs", json=body, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_api_key")
