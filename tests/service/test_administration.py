@@ -1,7 +1,6 @@
 """Laws of administration: what an operator removes is gone, and what is needed stays."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import update
@@ -9,6 +8,7 @@ from sqlalchemy import update
 from ninefold.errors import UserError
 from ninefold.service.administration import Administration
 from ninefold.service.store.clock import ago
+from ninefold.service.store.memory import MemoryCache
 from ninefold.service.store.tables import Job
 from tests.service.fake_engine import FakeEngine
 from tests.service.running import RunningService
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def hand(service: RunningService) -> AsyncIterator[Administration]:
+async def hand(service: RunningService) -> Administration:
     gateway = service.gateway
-    yield Administration(gateway.database, gateway.queue, gateway.objects)
+    return Administration(gateway.database, gateway.queue, gateway.objects)
 
 
 async def test_jobs_are_listed_by_state(service: RunningService, hand: Administration) -> None:
@@ -36,7 +36,7 @@ async def test_a_removed_picture_is_gone_everywhere_and_never_comes_back(
     service: RunningService, hand: Administration
 ) -> None:
     await service.add_worker(FakeEngine())
-    service.gateway.cache.__init__(seconds=0)  # type: ignore[misc]  # as if five seconds had passed
+    service.gateway.cache = MemoryCache(seconds=0)  # as if five seconds had passed
     job = await service.ended((await service.post("a red apple", seed=1))["id"])
     picture = job["pictures"][0]
     assert (await service.http.get(job["grid_url"])).status_code == 200
@@ -81,7 +81,7 @@ async def test_a_vacuum_removes_what_is_old_and_keeps_the_rest(
     gone = await hand.vacuum(30)
     assert (gone.jobs, gone.pictures, gone.objects) == (1, 9, 28)
     assert (await service.http.get(f"/api/v1/jobs/{old['id']}")).status_code == 404
-    service.gateway.cache.__init__(seconds=0)  # type: ignore[misc]
+    service.gateway.cache = MemoryCache(seconds=0)  # as if five seconds had passed
     assert (await service.http.get(old["pictures"][0]["url"])).status_code == 404
     assert (await service.http.get(new["pictures"][0]["url"])).status_code == 200
 

@@ -154,7 +154,7 @@ class Administration:
             return len((await connection.execute(statement)).all())
 
     async def vacuum(self, keep_days: float) -> Vacuumed:
-        """Remove jobs that ended longer ago, pictures that no job shows, and old keys of requests."""
+        """Remove jobs that ended longer ago, unused pictures, and old idempotency keys."""
         async with self._database.begin() as connection:
             statement = delete(Job).where(Job.ended_at < ago(keep_days * DAY_S)).returning(Job.id)
             gone = set((await connection.execute(statement)).scalars())

@@ -7,7 +7,6 @@ chosen.
 
 import asyncio
 import dataclasses
-import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from ninefold.service.jobs.states import Status
 from ninefold.service.jobs.transitions import Claim
 from ninefold.service.store.objects import (
     Objects,
+    StorageError,
     content_hash,
     hidden_key,
     picture_key,
@@ -42,8 +42,6 @@ from ninefold.service.store.retry import retrying
 
 PROGRESS_PAUSE_S = 0.5
 """Seconds between two events of progress."""
-
-_log = logging.getLogger(__name__)
 
 
 class NotHeldError(NinefoldError):
@@ -144,7 +142,10 @@ class JobDrawing:
             return
         digest = content_hash(data)
         key = preview_key(self._held.job_id, digest)
-        await self._studio.objects.put(key, data)
+        try:
+            await self._studio.objects.put(key, data, patience_s=0)
+        except StorageError:
+            return  # a preview is not worth waiting for
         if not self._previews:
             metrics.FIRST_PREVIEW.observe(time.monotonic() - self._started_at)
         self._previews.append(key)
@@ -256,6 +257,6 @@ class JobDrawing:
     async def _remove_previews(self) -> None:
         for key in self._previews:
             try:
-                await self._studio.objects.delete(key)
-            except NinefoldError:
-                _log.warning("a preview could not be removed; `ninefold admin vacuum` will")
+                await self._studio.objects.delete(key, patience_s=0)
+            except StorageError:
+                return  # `ninefold admin vacuum` removes what is left

@@ -27,7 +27,8 @@ MIN_SERVER_VERSION = 15
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-_OPTIONS = f"-c search_path=public,{QUEUE_SCHEMA}"
+# A process that is stopped or cut off in a transaction must not keep the locks others wait for.
+_OPTIONS = f"-c search_path=public,{QUEUE_SCHEMA} -c idle_in_transaction_session_timeout=5s"
 _DRIVER = "postgresql+psycopg"
 
 

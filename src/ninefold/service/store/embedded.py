@@ -41,9 +41,16 @@ class EmbeddedPostgres:
             ) from error
         self.url: URL = parse_database_url(self._server.get_uri())
 
+    @property
+    def pid(self) -> int:
+        """Number of the server's first process."""
+        return int(self._server.get_postmaster_info().pid)
+
     def revive(self) -> None:
         """Start the server again if it is gone."""
-        if self._server.get_postmaster_info().is_running():
+        process = self._server.get_postmaster_info().process
+        # Where nobody has collected it yet, a dead process still "runs".
+        if process is not None and process.is_running() and process.status() != "zombie":
             return
         with contextlib.suppress(Exception):  # looked at again in a moment
             self._server.ensure_postgres_running()

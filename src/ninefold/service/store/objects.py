@@ -89,13 +89,18 @@ class Objects:
                 "leave it out for a folder."
             ) from None
 
-    async def put(self, key: str, data: bytes) -> None:
+    async def put(self, key: str, data: bytes, patience_s: float | None = None) -> None:
         """Write an object whole; tries again for a while where the store refuses.
+
+        Args:
+            key: its name.
+            data: its content.
+            patience_s: seconds to try for; None for those of the store.
 
         Raises:
             StorageError: it refused for too long.
         """
-        await self._persist(lambda: obstore.put_async(self._store, key, data))
+        await self._persist(lambda: obstore.put_async(self._store, key, data), patience_s)
 
     async def get(self, key: str) -> bytes | None:
         """Return an object's content, or None if there is none.
@@ -111,13 +116,13 @@ class Objects:
         except (BaseError, OSError) as error:
             raise StorageError("The pictures' store cannot be read; try again later.") from error
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, key: str, patience_s: float | None = None) -> None:
         """Remove an object; it need not exist.
 
         Raises:
-            StorageError: the store refused for too long.
+            StorageError: the store refused for `patience_s` seconds, or those of the store.
         """
-        await self._persist(lambda: obstore.delete_async(self._store, key))
+        await self._persist(lambda: obstore.delete_async(self._store, key), patience_s)
 
     async def keys(self, prefix: str) -> list[str]:
         """Return the names of all objects below a prefix.
@@ -137,8 +142,10 @@ class Objects:
         """Raise StorageError unless the store answers."""
         await self.get("check")
 
-    async def _persist(self, attempt: Callable[[], Awaitable[_Result]]) -> _Result | None:
-        until = time.monotonic() + self._patience_s
+    async def _persist(
+        self, attempt: Callable[[], Awaitable[_Result]], patience_s: float | None
+    ) -> _Result | None:
+        until = time.monotonic() + (self._patience_s if patience_s is None else patience_s)
         pause = _FIRST_PAUSE_S
         while True:
             try:

@@ -1,0 +1,261 @@
+"""The service as processes that a test kills, stops and starves, and what must hold afterwards.
+
+Gateway and workers are started as the supervisor starts them; the database is an embedded one of
+its own. Used by the bounded test in CI and by the long run in `benchmarks/kill_service.py`.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psycopg
+from blake3 import blake3
+from psycopg.rows import namedtuple_row
+
+from ninefold.service.store.database import connection_string, migrate
+from ninefold.service.store.embedded import EmbeddedPostgres
+from ninefold.service.store.objects import FOLDER, picture_key
+from ninefold.service.supervisor import LISTENER_FD, open_listener
+
+HEARTBEAT_S, STALLED_S = 0.4, 2.0
+COUNT = 2
+"""Pictures of each job."""
+
+
+@dataclass
+class Trial:
+    """A service of one gateway and some workers, in a folder."""
+
+    folder: Path
+    model: Path
+    num_workers: int = 2
+    max_attempts: int = 100
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    paused: set[str] = field(default_factory=set)
+    accepted: dict[str, str] = field(default_factory=dict)
+    """Ids of jobs that were answered 202, by their idempotency key."""
+
+    def __enter__(self) -> "Trial":
+        self.postgres = EmbeddedPostgres(self.folder / "database")
+        migrate(self.postgres.url)
+        self.listener: socket.socket = open_listener("127.0.0.1", 0)
+        self.address = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        for role in self.roles:
+            self.start(role)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for role, process in self.processes.items():
+            if role in self.paused:
+                process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait()
+        self.listener.close()
+        self.postgres.close()
+
+    @property
+    def roles(self) -> list[str]:
+        """Names of the processes: gateway, worker-0 and so on."""
+        return ["gateway", *(f"worker-{number}" for number in range(self.num_workers))]
+
+    @property
+    def pictures(self) -> Path:
+        """The folder of the object store."""
+        return self.folder / "data" / FOLDER
+
+    def start(self, role: str) -> None:
+        """Start a process that is not there."""
+        environment = {
+            **os.environ,
+            "NINEFOLD_MODEL": str(self.model),
+            "NINEFOLD_DATA": str(self.folder / "data"),
+            "DATABASE_URL": self.postgres.url.render_as_string(hide_password=False),
+            "NINEFOLD_HEARTBEAT_S": str(HEARTBEAT_S),
+            "NINEFOLD_STALLED_S": str(STALLED_S),
+            "NINEFOLD_DRAIN_S": "5",
+            "NINEFOLD_MAX_ATTEMPTS": str(self.max_attempts),
+            "NINEFOLD_ANONYMOUS_MAX_WAIT_S": "100000",
+            "NINEFOLD_ANONYMOUS_RATE": "100000/minute",
+            "NINEFOLD_ADDRESS_RATE": "100000/minute",
+            "NINEFOLD_STORAGE_PATIENCE_S": "3",
+            "NINEFOLD_THREADS": "1",
+            LISTENER_FD: str(self.listener.fileno()),
+        }
+        log = (self.folder / f"{role}.log").open("ab")
+        with log:
+            self.processes[role] = subprocess.Popen(
+                [sys.executable, "-m", "ninefold.service", role.partition("-")[0]],
+                env=environment,
+                pass_fds=[self.listener.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    # --- what goes wrong
+
+    def kill(self, role: str) -> None:
+        """SIGKILL a process and start another in its place, as the supervisor would."""
+        self.processes[role].kill()
+        self.processes[role].wait()
+        self.paused.discard(role)
+        self.start(role)
+
+    def drain(self, role: str) -> None:
+        """SIGTERM a process, wait for it to end by itself, and start another."""
+        self.processes[role].terminate()
+        assert self.processes[role].wait(30) == 0
+        self.start(role)
+
+    def pause(self, role: str) -> None:
+        """SIGSTOP a process: it is silent, but will wake."""
+        self.processes[role].send_signal(signal.SIGSTOP)
+        self.paused.add(role)
+
+    def wake(self, role: str) -> None:
+        """Let a paused process go on."""
+        self.processes[role].send_signal(signal.SIGCONT)
+        self.paused.discard(role)
+
+    def restart_database(self) -> None:
+        """Stop PostgreSQL without warning (SIGQUIT), and start it again."""
+        pid = self.postgres.pid
+        os.kill(pid, signal.SIGQUIT)
+        while _exists(pid):
+            time.sleep(0.05)
+        self.postgres.revive()
+
+    @contextlib.contextmanager
+    def refusing_store(self) -> Iterator[None]:
+        """Let every write of a picture fail, also for root: the folder is a file meanwhile."""
+        away = self.pictures.with_name("away")
+        self.pictures.rename(away)
+        self.pictures.write_bytes(b"")
+        try:
+            yield
+        finally:
+            self.pictures.unlink()
+            away.rename(self.pictures)
+
+    # --- asking
+
+    async def wait_until_ready(self, timeout_s: float = 90) -> None:
+        """Wait for the gateway and every worker."""
+        async with asyncio.timeout(timeout_s):
+            while self.count("SELECT count(*) FROM workers") < self.num_workers:
+                await asyncio.sleep(0.2)
+
+    async def submit(self, numbers: Sequence[int]) -> None:
+        """Ask for jobs, again until each is accepted, with keys so that none is made twice."""
+        limit = asyncio.Semaphore(8)
+        async with httpx2.AsyncClient(base_url=self.address, timeout=20) as http:
+            await http.get("/livez")
+
+            async def ask(number: int) -> None:
+                async with limit:
+                    await self._ask(http, number)
+
+            await asyncio.gather(*(ask(number) for number in numbers))
+
+    async def _ask(self, http: httpx2.AsyncClient, number: int) -> None:
+        body = {"prompt": f"prompt {number}", "seed": number, "settings": {"count": COUNT}}
+        headers = {"Idempotency-Key": f"job-{number}", "User-Agent": "trial"}
+        for _ in range(200):
+            try:
+                answer = await http.post("/api/v1/jobs", json=body, headers=headers)
+            except httpx2.HTTPError:
+                await asyncio.sleep(0.2)
+                continue
+            if answer.status_code == 202:
+                self.accepted[f"job-{number}"] = answer.json()["id"]
+                return
+            assert answer.status_code in (409, 503), answer.text
+            await asyncio.sleep(0.2)
+        raise AssertionError(f"job {number} was never accepted")
+
+    async def wait_for_end(self, timeout_s: float) -> None:
+        """Wait until no job is left to do."""
+        async with asyncio.timeout(timeout_s):
+            while self.active() > 0:
+                await asyncio.sleep(0.2)
+
+    def active(self) -> int:
+        """Return how many jobs have not ended."""
+        return self.count("SELECT count(*) FROM jobs WHERE status IN ('queued', 'drawing')")
+
+    def count(self, query: str) -> int:
+        """Return the number that a query gives, waiting for a database that restarts."""
+        for _ in range(100):
+            try:
+                with psycopg.connect(connection_string(self.postgres.url)) as connection:
+                    row = connection.execute(query.encode()).fetchone()
+                    return int(row[0]) if row else 0
+            except psycopg.OperationalError:
+                time.sleep(0.1)
+        raise AssertionError("the database did not come back")
+
+    # --- what must hold
+
+    def check(self) -> dict[str, int]:
+        """Check the history of every job; return what was counted.
+
+        Raises:
+            AssertionError: a job was lost or ended twice, events have a gap, or a picture is
+                missing, shown twice, or not what its address says.
+        """
+        with psycopg.connect(
+            connection_string(self.postgres.url), row_factory=namedtuple_row
+        ) as connection:
+            jobs = connection.execute("SELECT * FROM jobs").fetchall()
+            events = connection.execute(
+                "SELECT job_id, seq, type, data FROM job_events ORDER BY job_id, seq"
+            ).fetchall()
+            pictures = connection.execute("SELECT * FROM pictures").fetchall()
+        assert {job.id for job in jobs} == set(self.accepted.values()), "lost or made twice"
+        by_job: dict[str, list[Any]] = {job.id: [] for job in jobs}
+        for event in events:
+            by_job[event.job_id].append(event)
+        for job in jobs:
+            self._check_job(job, by_job[job.id])
+        for picture in pictures:
+            self._check_picture(picture)
+        assert len(pictures) == COUNT * len(jobs), "pictures are missing"
+        put_back = sum(job.attempt - 1 for job in jobs)
+        return {"jobs": len(jobs), "events": len(events), "drawn_again": put_back}
+
+    def _check_job(self, job: Any, events: Sequence[Any]) -> None:
+        kinds = [event.type for event in events]
+        assert [event.seq for event in events] == list(range(1, len(events) + 1)), "a gap"
+        assert (job.status, kinds[-1], kinds.count("done")) == ("done", "done", 1), job.status
+        shown = [event.data["index"] for event in events if event.type == "picture"]
+        assert sorted(shown) == list(range(COUNT)), f"shown: {shown}"
+        codes = [event.data["codes"] for event in events if event.type == "progress"]
+        assert codes == sorted(codes), "progress goes back"
+
+    def _check_picture(self, picture: Any) -> None:
+        for extension in ("png", "webp", "jpg"):
+            path = self.pictures / picture_key(picture.hash, extension)
+            data = path.read_bytes()
+            assert data, path
+            if extension == "png":
+                assert blake3(data).hexdigest() == picture.hash
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # A process that nobody has waited for yet is there and dead.
+    state = Path(f"/proc/{pid}/stat")
+    return not (state.is_file() and state.read_text().rpartition(")")[2].split()[0] == "Z")
