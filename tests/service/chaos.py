@@ -216,11 +216,11 @@ class Trial:
         with psycopg.connect(
             connection_string(self.postgres.url), row_factory=namedtuple_row
         ) as connection:
-            jobs = connection.execute("SELECT * FROM jobs").fetchall()
-            events = connection.execute(
+            jobs: list[Any] = connection.execute("SELECT * FROM jobs").fetchall()
+            events: list[Any] = connection.execute(
                 "SELECT job_id, seq, type, data FROM job_events ORDER BY job_id, seq"
             ).fetchall()
-            pictures = connection.execute("SELECT * FROM pictures").fetchall()
+            pictures: list[Any] = connection.execute("SELECT * FROM pictures").fetchall()
         assert {job.id for job in jobs} == set(self.accepted.values()), "lost or made twice"
         by_job: dict[str, list[Any]] = {job.id: [] for job in jobs}
         for event in events:

@@ -64,10 +64,11 @@ def parse_range(header: str, length: int) -> range | None:
     first, last = match.groups()
     if not first:
         return range(max(0, length - int(last)), length) if int(last) else range(0)
-    start, stop = int(first), int(last) + 1 if last else length
-    if stop <= start:
+    start = int(first)
+    if last and int(last) < start:
         return None
-    return range(start, min(stop, length)) if start < length else range(0)
+    stop = min(int(last) + 1, length) if last else length
+    return range(start, stop) if start < length else range(0)
 
 
 def _is_known(header: str | None, etag: str) -> bool:

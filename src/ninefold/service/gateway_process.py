@@ -22,11 +22,15 @@ class GatewayServer(uvicorn.Server):
     gateway: Gateway | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to stop."""
+        """Begin to stop because of a signal."""
+        self.drain()
+        super().handle_exit(sig, frame)
+
+    def drain(self) -> None:
+        """Accept no more jobs, and end the streams."""
         if self.gateway is not None:
             self.gateway.is_draining = True
             self.gateway.followers.stop()
-        super().handle_exit(sig, frame)
 
 
 def run_gateway(settings: Settings, url: URL, secret: str, listener: socket.socket) -> None:

@@ -16,6 +16,7 @@ from ninefold.service.dependencies import base_url, set_cookie
 from ninefold.service.documents import JobDocument
 from ninefold.service.gateway import Gateway
 from ninefold.service.jobs.acceptance import Wish
+from ninefold.service.jobs.reading import to_document
 from ninefold.service.limits import Allowance
 from ninefold.service.problems import Problem
 from ninefold.service.store.tables import IdempotencyKey
@@ -67,7 +68,7 @@ async def submit(
         allowance = await gateway.limits.take(requester)
         accepted = await gateway.reception.accept(connection, prepared, requester)
         url = base_url(request, gateway)
-        job = await gateway.reader.read(connection, accepted.job_id, url)
+        job = to_document(accepted.row, [], accepted.position, accepted.eta_s, url)
         content = _to_json(job)
         if idempotency_key is not None:
             await _remember(connection, principal, idempotency_key, fingerprint, content)

@@ -5,14 +5,14 @@ its first event have committed together, and not before. Knows nothing of HTTP b
 problems.
 """
 
-import dataclasses
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ninefold.errors import UserError
@@ -20,7 +20,6 @@ from ninefold.generation.params import SamplingParams, get_preset
 from ninefold.safety.verdict import Action, Verdict
 from ninefold.service import metrics
 from ninefold.service.jobs.estimate import expected_seconds
-from ninefold.service.jobs.events import NewEvent, append
 from ninefold.service.jobs.fair_share import Tags, cost_of, next_tags
 from ninefold.service.jobs.ladder import Ladder
 from ninefold.service.jobs.load import Ahead, read_capacity, work_ahead
@@ -28,7 +27,7 @@ from ninefold.service.jobs.queue import Queue
 from ninefold.service.model_facts import ModelFacts
 from ninefold.service.problems import Problem, invalid
 from ninefold.service.settings import Settings
-from ninefold.service.store.tables import Job, Lane, Share
+from ninefold.service.store.tables import Job, JobEvent, Lane, Share
 from ninefold.service.visitors import Requester, new_id
 from ninefold.text.prompt import clean_prompt
 
@@ -70,9 +69,15 @@ class Prepared:
 class Accepted:
     """A job that is committed with the end of the transaction."""
 
-    job_id: str
+    row: RowMapping
+    """As it stands in the table of jobs."""
     position: int
     eta_s: float | None
+
+    @property
+    def job_id(self) -> str:
+        """Its id."""
+        return str(self.row["id"])
 
 
 class Reception:
@@ -168,58 +173,61 @@ class Reception:
         notices = [*prepared.notices, *fewer]
         if self._settings.previews and not has_previews:
             notices.append("Many people are drawing, so pictures are shown when they are finished.")
-        place = Accepted(new_id(), ahead.jobs + 1, eta_s)
-        prepared = dataclasses.replace(prepared, params=params, notices=tuple(notices))
-        preview_every = max(1, self._facts.image_length // (_PREVIEWS + 1)) if has_previews else 0
-        await self._insert(connection, prepared, requester, tags, place, steps, preview_every)
+        length = self._facts.image_length
+        row = await self._insert(
+            connection,
+            requester,
+            ahead.jobs + 1,
+            eta_s,
+            prompt=prepared.prompt,
+            surface=prepared.wish.surface,
+            trace=prepared.wish.trace,
+            notices=notices,
+            start_tag=tags.start,
+            total_steps=steps,
+            preview_every=max(1, length // (_PREVIEWS + 1)) if has_previews else 0,
+            **_settings_of(params),
+        )
         metrics.ACCEPTED.labels(prepared.wish.surface, tier.name).inc()
-        return place
+        return Accepted(row, ahead.jobs + 1, eta_s)
 
     async def _insert(
         self,
         connection: AsyncConnection,
-        prepared: Prepared,
         requester: Requester,
-        tags: Tags,
-        place: Accepted,
-        steps: int,
-        preview_every: int,
-    ) -> None:
-        values = prepared.params.to_dict()
-        seed = values.pop("seed")
-        lane = requester.tier.lane
-        await connection.execute(
-            insert(Job).values(
-                id=place.job_id,
+        position: int,
+        eta_s: float | None,
+        **values: Any,
+    ) -> RowMapping:
+        """Write the queue's entry, the job and its first event."""
+        job_id, lane = new_id(), requester.tier.lane
+        entry_id = await self._queue.defer(
+            connection, job_id=job_id, attempt=1, lane=lane, start_tag=values["start_tag"]
+        )
+        columns: Any = Job.__table__
+        statement = (
+            insert(Job)
+            .values(
+                id=job_id,
                 owner=requester.owner,
                 share=requester.share,
                 tier=requester.tier.name,
                 lane=lane,
-                surface=prepared.wish.surface,
-                prompt=prepared.prompt,
-                seed=seed,
                 model=self._facts.name,
-                settings=values,
-                preview_every=preview_every,
-                start_tag=tags.start,
-                total_steps=steps,
-                notices=list(prepared.notices),
-                trace=prepared.wish.trace,
+                entry_id=entry_id,
+                last_seq=1,
+                told_position=position,
+                told_at=func.now(),
+                **values,
             )
+            .returning(columns)
         )
-        entry_id = await self._queue.defer(
-            connection, job_id=place.job_id, attempt=1, lane=lane, start_tag=tags.start
+        row: RowMapping = (await connection.execute(statement)).mappings().one()
+        data = {"position": position, "eta_s": None if eta_s is None else round(eta_s, 1)}
+        await connection.execute(
+            insert(JobEvent).values(job_id=job_id, seq=1, type="position", data=data)
         )
-        eta_s = None if place.eta_s is None else round(place.eta_s, 1)
-        await append(
-            connection,
-            place.job_id,
-            [NewEvent("position", {"position": place.position, "eta_s": eta_s})],
-            only_if=[],
-            entry_id=entry_id,
-            told_position=place.position,
-            told_at=func.now(),
-        )
+        return row
 
     def _too_busy(self, wait_s: float, max_wait_s: float, ahead: Ahead) -> Problem:
         # When this much of the queue is drawn, the wait is as long as may be accepted.
@@ -270,20 +278,27 @@ async def _read_tags(connection: AsyncConnection, requester: Requester) -> tuple
 async def _take_tags(connection: AsyncConnection, requester: Requester, cost: int) -> Tags:
     """Advance the visitor's share; requests of one visitor follow each other here."""
     lane = requester.tier.lane
-    row = upsert(Share).values(share=requester.share, lane=lane, finish_tag=0)
-    await connection.execute(row.on_conflict_do_nothing())
-    locked = select(Share.finish_tag).where(Share.share == requester.share, Share.lane == lane)
-    last_finish = (await connection.execute(locked.with_for_update())).scalar_one()
-    virtual_time = (
-        await connection.execute(select(Lane.virtual_time).where(Lane.lane == lane))
-    ).scalar_one()
-    tags = next_tags(int(virtual_time), int(last_finish), cost)
-    await connection.execute(
-        update(Share)
-        .where(Share.share == requester.share, Share.lane == lane)
-        .values(finish_tag=tags.finish, updated_at=func.now())
+    virtual_time = select(Lane.virtual_time).where(Lane.lane == lane).scalar_subquery()
+    statement = (
+        upsert(Share)
+        .values(share=requester.share, lane=lane, finish_tag=virtual_time + cost)
+        .on_conflict_do_update(
+            index_elements=[Share.share, Share.lane],
+            # As `next_tags` has it.
+            set_={
+                "finish_tag": func.greatest(Share.finish_tag, virtual_time) + cost,
+                "updated_at": func.now(),
+            },
+        )
+        .returning(Share.finish_tag)
     )
-    return tags
+    finish = int((await connection.execute(statement)).scalar_one())
+    return Tags(finish - cost, finish)
+
+
+def _settings_of(params: SamplingParams) -> dict[str, Any]:
+    values = params.to_dict()
+    return {"seed": values.pop("seed"), "settings": values}
 
 
 def _duration(seconds: float) -> str:

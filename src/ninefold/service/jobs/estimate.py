@@ -35,7 +35,7 @@ def expected_seconds(steps_ahead: int, own_steps: int, capacity: Capacity) -> fl
 class RateMeter:
     """Image steps per second while there is something to draw, the recent counting most."""
 
-    def __init__(self, estimate: float, half_life_s: float = 20.0, weight_s: float = 2.0) -> None:
+    def __init__(self, estimate: float, half_life_s: float = 20.0, weight_s: float = 0.5) -> None:
         """Begin with an estimate.
 
         Args:

@@ -42,21 +42,12 @@ class JobReader:
                 return None
             return await self._read(connection, row, base_url)
 
-    async def read(
-        self, connection: AsyncConnection, job_id: str, base_url: str = ""
-    ) -> JobDocument:
-        """Return a job that is there, as the transaction of `connection` sees it."""
-        row = await self._row(connection, job_id)
-        if row is None:
-            raise AssertionError(f"job {job_id} is gone")
-        return await self._read(connection, row, base_url)
-
     async def _read(
         self, connection: AsyncConnection, row: RowMapping, base_url: str
     ) -> JobDocument:
         position, eta_s = await self._place(connection, row)
         pictures = await self._pictures(connection, row["id"])
-        return _to_document(row, pictures, position, eta_s, base_url)
+        return to_document(row, pictures, position, eta_s, base_url)
 
     async def owner_of(self, job_id: str) -> str | None:
         """Return who may change a job, or None if there is none of this id."""
@@ -92,13 +83,22 @@ class JobReader:
         return None, expected_seconds(0, left, capacity)
 
 
-def _to_document(
+def to_document(
     row: RowMapping,
     pictures: Sequence[RowMapping],
     position: int | None,
     eta_s: float | None,
-    base_url: str,
+    base_url: str = "",
 ) -> JobDocument:
+    """Return a job as JSON.
+
+    Args:
+        row: of the table of jobs.
+        pictures: rows of its pictures, in the order to show them in.
+        position: where it waits, if it does.
+        eta_s: seconds until its last picture is expected.
+        base_url: what addresses begin with.
+    """
     job_id, status = row["id"], Status(row["status"])
     path = f"{base_url}/api/v1/jobs/{job_id}"
     hidden = _HIDDEN_SETTINGS

@@ -54,8 +54,17 @@ def parse_database_url(url: str) -> URL:
 
 def connection_string(url: URL) -> str:
     """Return the address as libpq reads it, search path included."""
-    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    return make_conninfo(plain, options=_OPTIONS)
+    # By its parts: SQLAlchemy writes a space of a password as it is, and libpq wants it escaped.
+    parts: dict[str, Any] = {
+        "host": url.host,
+        "port": url.port,
+        "user": url.username,
+        "password": url.password,
+        "dbname": url.database,
+        **url.query,
+        "options": _OPTIONS,
+    }
+    return make_conninfo("", **{name: value for name, value in parts.items() if value})
 
 
 def build_async_engine(url: URL, *, pool_size: int = 10) -> AsyncEngine:

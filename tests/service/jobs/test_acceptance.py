@@ -1,0 +1,154 @@
+"""Laws of acceptance: waits are refused by time, order is fair, keys are idempotent."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import URL, func, select, text
+
+from ninefold.service.administration import Administration
+from ninefold.service.store.tables import Job
+from ninefold.service.visitors import COOKIE
+from tests.service.conftest import MakeSettings
+from tests.service.fake_engine import FakeEngine
+from tests.service.running import RunningService, running_service
+
+pytestmark = pytest.mark.anyio
+
+
+async def number_of_jobs(service: RunningService) -> int:
+    async with service.gateway.database.connect() as connection:
+        return int((await connection.execute(select(func.count()).select_from(Job))).scalar_one())
+
+
+async def test_a_wait_beyond_the_limit_is_refused_at_once_with_how_long_it_is(
+    database_url: URL, make_settings: MakeSettings
+) -> None:
+    settings = make_settings(anonymous_max_wait_s=20)
+    async with running_service(settings, database_url) as service:
+        # 144 steps a job at 36 a second: 4 s each.
+        await service.add_worker(FakeEngine(step_s=0.25, may_go_on=asyncio.Event()))
+        answers = []
+        for number in range(10):
+            body = {"prompt": f"prompt {number}"}
+            answers.append(await service.http.post("/api/v1/jobs", json=body))
+        codes = [answer.status_code for answer in answers]
+        assert codes[:5] == [202] * 5
+        assert codes[-1] == 429
+        problem = answers[-1].json()
+        assert problem["code"] == "too_busy"
+        assert 15 <= problem["expected_wait_s"] <= 45
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        assert await number_of_jobs(service) == codes.count(202)
+
+
+async def test_ones_many_jobs_let_another_go_before(service: RunningService) -> None:
+    async def ask(who: str, prompt: str) -> Any:
+        service.http.cookies.set(COOKIE, service.gateway.visitors.sign(who))
+        return await service.post(prompt)
+
+    for number in range(5):
+        await ask("me", f"mine {number}")
+    job = await ask("somebody", "another's")
+    assert job["position"] == 2
+    engine = FakeEngine()
+    await service.add_worker(engine)
+    await service.ended(job["id"])
+    assert [request.prompt for request in engine.drawn][:2] == ["mine 0", "another's"]
+
+
+async def test_the_priority_lane_goes_first_and_has_slots_of_its_own(
+    database_url: URL, make_settings: MakeSettings
+) -> None:
+    async with running_service(make_settings(reserved_slots=9), database_url) as service:
+        engine = FakeEngine(num_slots=18, may_go_on=asyncio.Event())
+        await service.add_worker(engine)
+        gateway = service.gateway
+        hand = Administration(gateway.database, gateway.queue, gateway.objects)
+        key = await hand.create_key("premium", "priority")
+        for number in range(3):
+            await service.post(f"normal {number}")
+        while not engine.drawn:
+            await asyncio.sleep(0.01)
+        headers = {"Authorization": f"Bearer {key}"}
+        answer = await service.http.post(
+            "/api/v1/jobs", json={"prompt": "premium"}, headers=headers
+        )
+        assert answer.json()["position"] == 1
+        while len(engine.drawn) < 2:
+            await asyncio.sleep(0.01)
+        # One normal job fills the open slots; the reserved ones took the premium job beside it.
+        assert [request.prompt for request in engine.drawn] == ["normal 0", "premium"]
+        assert engine.may_go_on is not None
+        engine.may_go_on.set()
+
+
+async def test_what_is_left_out_under_load_is_told(
+    database_url: URL, make_settings: MakeSettings
+) -> None:
+    settings = make_settings(
+        previews_until_wait_s=2, fewer_pictures=True, fewer_pictures_from_wait_s=10
+    )
+    async with running_service(settings, database_url) as service:
+        await service.add_worker(FakeEngine(step_s=0.25, may_go_on=asyncio.Event()))
+        jobs = [await service.post(f"prompt {number}") for number in range(9)]
+        counts = [job["settings"]["count"] for job in jobs]
+        assert counts == sorted(counts, reverse=True)
+        assert (counts[0], counts[-1]) == (9, 4)
+        assert "pictures are shown when they are finished" in jobs[1]["notices"][0]
+        assert "4 pictures instead of 9" in " ".join(jobs[-1]["notices"])
+        status = (await service.http.get("/api/v1/status")).json()
+        assert status["degradation"] == ["no_previews", "four_pictures"]
+
+
+async def test_a_key_gives_the_same_answer_again(service: RunningService) -> None:
+    await service.http.post("/api/v1/jobs", json={"prompt": "to get a cookie"})
+    headers = {"Idempotency-Key": "one"}
+
+    async def ask(prompt: str) -> Any:
+        return await service.http.post("/api/v1/jobs", json={"prompt": prompt}, headers=headers)
+
+    answers = await asyncio.gather(*(ask("a red apple") for _ in range(5)))
+    done = [answer for answer in answers if answer.status_code == 202]
+    busy = [answer for answer in answers if answer.status_code == 409]
+    assert len(done) + len(busy) == 5
+    assert all(answer.headers["x-should-retry"] == "true" for answer in busy)
+    again = await ask("a red apple")
+    assert again.headers["idempotent-replayed"] == "true"
+    assert again.json() == done[0].json()
+    other = await ask("a pear")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
+    assert await number_of_jobs(service) == 2
+
+
+async def test_a_refusal_is_not_kept_for_a_key(service: RunningService) -> None:
+    headers = {"Idempotency-Key": "two"}
+    bad = await service.http.post("/api/v1/jobs", json={"prompt": " "}, headers=headers)
+    assert bad.status_code == 422
+    good = await service.http.post("/api/v1/jobs", json={"prompt": "a pear"}, headers=headers)
+    assert good.status_code == 202
+
+
+async def test_rates_are_told_and_held(database_url: URL, make_settings: MakeSettings) -> None:
+    async with running_service(make_settings(anonymous_rate="2/minute"), database_url) as service:
+        await service.http.post("/api/v1/jobs", json={"prompt": "to get a cookie"})
+        answers = [
+            await service.http.post("/api/v1/jobs", json={"prompt": "a pear"}) for _ in range(3)
+        ]
+        assert [answer.status_code for answer in answers] == [202, 202, 429]
+        assert answers[1].headers["ratelimit"].startswith('"anonymous";r=0;t=')
+        assert answers[2].json()["code"] == "rate_limited"
+        assert int(answers[2].headers["retry-after"]) > 0
+
+
+async def test_job_entry_and_event_commit_together_or_not_at_all(service: RunningService) -> None:
+    database = service.gateway.database
+    async with database.begin() as connection:
+        await connection.execute(text("ALTER TABLE job_events RENAME TO elsewhere"))
+    answer = await service.http.post("/api/v1/jobs", json={"prompt": "a pear"})
+    assert answer.status_code == 500
+    async with database.begin() as connection:
+        await connection.execute(text("ALTER TABLE elsewhere RENAME TO job_events"))
+        for table in ("jobs", "procrastinate_jobs", "shares"):
+            count = await connection.execute(text(f"SELECT count(*) FROM {table}"))
+            assert count.scalar_one() == 0, table

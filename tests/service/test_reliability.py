@@ -1,0 +1,138 @@
+"""Laws of recovery inside one process: fencing, draining, restarts, and an honest ETA."""
+
+import asyncio
+import time
+
+import pytest
+from sqlalchemy import URL, update
+
+from ninefold.service.jobs.worker import Worker
+from ninefold.service.store.clock import ago
+from ninefold.service.store.tables import WorkerRow
+from tests.service.conftest import MakeSettings
+from tests.service.fake_engine import BUG, FakeEngine
+from tests.service.running import RunningService, running_service
+
+pytestmark = pytest.mark.anyio
+
+
+async def until_drawing(engine: FakeEngine) -> None:
+    async with asyncio.timeout(10):
+        while not engine.drawn:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_worker_that_wakes_late_changes_nothing(service: RunningService) -> None:
+    sleeper = FakeEngine(may_go_on=asyncio.Event())
+    asleep = await service.add_worker(sleeper)
+    job = await service.post("a red apple")
+    await until_drawing(sleeper)
+    mute(asleep)
+    async with service.gateway.database.begin() as connection:
+        silent = update(WorkerRow).where(WorkerRow.id == asleep.id).values(heartbeat_at=ago(60))
+        await connection.execute(silent)
+    other = FakeEngine()
+    await service.add_worker(other)
+    ended = await service.ended(job["id"])
+    assert ended["status"] == "done"
+    assert len(other.drawn) == 1
+    before = await service.events(job["id"])
+    assert sleeper.may_go_on is not None
+    sleeper.may_go_on.set()
+    async with asyncio.timeout(10):
+        while sleeper.active:
+            await asyncio.sleep(0.01)
+    assert await service.events(job["id"]) == before
+    assert [event["type"] for event in before].count("picture") == 9
+
+
+def mute(worker: Worker) -> None:
+    """Stop a worker's heartbeat, as if its process were stopped."""
+
+    async def silence(_every_s: float = 0) -> None:
+        await asyncio.sleep(3600)
+
+    worker._presence._beat_once = silence  # type: ignore[method-assign]  # nothing else can be late
+
+
+async def test_a_worker_that_is_told_to_stop_loses_no_job(
+    database_url: URL, make_settings: MakeSettings
+) -> None:
+    async with running_service(make_settings(drain_s=0.1), database_url) as service:
+        slow = FakeEngine(may_go_on=asyncio.Event())
+        worker = await service.add_worker(slow)
+        job = await service.post("a red apple")
+        await until_drawing(slow)
+        worker.stop()
+        await service.add_worker(FakeEngine())
+        ended = await service.ended(job["id"])
+        assert ended["status"] == "done"
+        kinds = [event["type"] for event in await service.events(job["id"])]
+        assert kinds.count("started") == 2
+
+
+async def test_a_service_that_starts_again_goes_on_where_it_was(
+    database_url: URL, make_settings: MakeSettings
+) -> None:
+    settings = make_settings()
+    async with running_service(settings, database_url) as service:
+        jobs = [await service.post(f"prompt {number}") for number in range(3)]
+    async with running_service(settings, database_url) as service:
+        await service.add_worker(FakeEngine())
+        for job in jobs:
+            assert (await service.ended(job["id"]))["status"] == "done"
+
+
+async def test_a_job_that_brings_its_worker_down_fails_in_the_end(
+    database_url: URL, make_settings: MakeSettings
+) -> None:
+    async with running_service(make_settings(max_attempts=3), database_url) as service:
+        engine = FakeEngine()
+        await service.add_worker(engine)
+        job = await service.ended((await service.post(BUG))["id"])
+        assert (job["status"], job["error"]["code"]) == ("failed", "too_many_attempts")
+        assert len(engine.drawn) == 3
+
+
+async def test_a_closed_connection_loses_no_job(service: RunningService) -> None:
+    job = await service.post("a red apple")
+    async with service.http.stream("GET", f"/api/v1/jobs/{job['id']}/events") as answer:
+        async for _ in answer.aiter_lines():
+            break
+    await service.add_worker(FakeEngine())
+    assert (await service.ended(job["id"]))["status"] == "done"
+
+
+async def test_streams_end_when_the_gateway_stops_and_can_be_resumed(
+    database_url: URL, make_settings: MakeSettings
+) -> None:
+    settings = make_settings()
+    async with running_service(settings, database_url) as service:
+        job = await service.post("a red apple")
+        following = asyncio.create_task(service.events(job["id"]))
+        await asyncio.sleep(0.3)
+        service.server.drain()
+        events = await asyncio.wait_for(following, 10)
+        assert [event["type"] for event in events] == ["position"]
+    async with running_service(settings, database_url) as service:
+        await service.add_worker(FakeEngine())
+        rest = await service.events(job["id"], after=events[-1]["seq"])
+        assert rest[0]["seq"] == events[-1]["seq"] + 1
+        assert rest[-1]["type"] == "done"
+
+
+async def test_the_expected_time_is_within_a_quarter_on_a_steady_load(
+    service: RunningService,
+) -> None:
+    # The engine says 450 steps a second and draws fewer, for storing takes time as well.
+    await service.add_worker(FakeEngine(step_s=0.02))
+    jobs = [(await service.post(f"prompt {number}"))["id"] for number in range(30)]
+    await service.ended(jobs[6])  # the load is steady, and the rate was measured
+    told: dict[str, tuple[float, float]] = {}
+    for job_id in jobs[12:]:
+        job = await service.job(job_id)
+        assert job["status"] == "queued"
+        told[job_id] = (time.monotonic(), job["eta_s"])
+    for job_id, (asked_at, eta_s) in told.items():
+        await service.ended(job_id)
+        assert eta_s == pytest.approx(time.monotonic() - asked_at, rel=0.25), job_id
