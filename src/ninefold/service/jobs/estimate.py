@@ -35,25 +35,27 @@ def expected_seconds(steps_ahead: int, own_steps: int, capacity: Capacity) -> fl
 class RateMeter:
     """Image steps per second while there is something to draw, the recent counting most."""
 
-    def __init__(self, estimate: float, half_life_s: float = 20.0, weight_s: float = 0.5) -> None:
+    def __init__(self, estimate: float, half_life_s: float = 20.0, trust_s: float = 0.7) -> None:
         """Begin with an estimate.
 
         Args:
             estimate: steps per second to begin with.
             half_life_s: busy seconds after which a measurement counts half.
-            weight_s: seconds of measuring that the estimate counts as.
+            trust_s: the same for the estimate, which counts as one second of measuring at first.
         """
-        self._half_life_s = half_life_s
-        self._seconds = weight_s
-        self._steps = estimate * weight_s
+        self._half_life_s, self._trust_s = half_life_s, trust_s
+        self._estimate, self._trust = estimate, 1.0
+        self._steps = self._seconds = 0.0
 
     def add(self, steps: float, busy_s: float) -> None:
         """Count `steps` that were drawn in `busy_s` seconds, waiting for requests left out."""
         kept = math.exp2(-busy_s / self._half_life_s)
+        self._trust *= math.exp2(-busy_s / self._trust_s)
         self._steps = self._steps * kept + steps
         self._seconds = self._seconds * kept + busy_s
 
     @property
     def steps_per_second(self) -> float:
         """The rate."""
-        return self._steps / self._seconds
+        steps = self._steps + self._trust * self._estimate
+        return steps / max(1e-9, self._seconds + self._trust)

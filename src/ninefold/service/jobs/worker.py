@@ -50,6 +50,7 @@ class Worker:
         self._settings, self._url, self._queue, self._studio = settings, url, queue, studio
         self._meter = RateMeter(studio.engine.load().image_steps_per_second)
         self._metered_at = time.monotonic()
+        self._is_idle = True
         self._held: dict[asyncio.Task[None], Claim] = {}
         self._drawings: dict[str, JobDrawing] = {}
         self._cancelled: set[str] = set()
@@ -105,6 +106,8 @@ class Worker:
             if ticket is not None:
                 await self._begin(ticket)
                 continue
+            self._meter_work()
+            self._is_idle = not self._held
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), POLL_S)
 
@@ -129,6 +132,7 @@ class Worker:
         if held is None:
             return
         self._meter_work()
+        self._is_idle = False
         task = asyncio.create_task(self._draw(held))
         self._held[task] = held
         task.add_done_callback(self._forget)
@@ -217,9 +221,12 @@ class Worker:
         )
 
     def _meter_work(self) -> None:
-        """Count what was drawn since the last time, and the time if there was something to draw."""
+        """Count what was drawn since the last time, and the time if there was something to do.
+
+        Fetching, storing and all else between two jobs counts: others wait for it as well.
+        """
         now = time.monotonic()
-        if self._held:
+        if not self._is_idle:
             steps = sum(drawing.take_steps() for drawing in self._drawings.values())
             self._meter.add(steps, now - self._metered_at)
         self._metered_at = now
