@@ -99,3 +99,38 @@ async def test_a_key_signs_in_until_it_is_revoked(
     assert await hand.revoke_key(key) == 1
     answer = await service.http.post("/api/v1/jobs", json=body, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_api_key")
+
+
+async def test_an_operator_reads_reports_and_takes_drawings_out_of_the_gallery(
+    service: RunningService, hand: Administration
+) -> None:
+    await service.add_worker(FakeEngine())
+    job = await service.ended((await service.post("a red apple"))["id"])
+    assert not await hand.unpublish(job["id"])
+    await service.http.post(f"/api/v1/jobs/{job['id']}/publish")
+    digest = job["pictures"][0]["hash"]
+    told = {"reason": "hate", "note": "look", "job_id": job["id"]}
+    await service.http.post(f"/api/v1/pictures/{digest}/report", json=told)
+    [report] = await hand.reports(10)
+    assert (report.hash, report.job_id, report.reason) == (digest, job["id"], "hate")
+    assert "a red apple" in (await service.http.get("/gallery")).text
+    assert await hand.unpublish(job["id"])
+    assert "a red apple" not in (await service.http.get("/gallery")).text
+
+
+async def test_a_vacuum_keeps_what_the_gallery_shows(
+    service: RunningService, hand: Administration
+) -> None:
+    await service.add_worker(FakeEngine())
+    shown, other = [
+        await service.ended((await service.post(prompt))["id"]) for prompt in ("shown", "other")
+    ]
+    await service.http.post(f"/api/v1/jobs/{shown['id']}/publish")
+    async with service.gateway.database.begin() as connection:
+        await connection.execute(update(Job).values(ended_at=ago(9 * 24 * 3600.0)))
+    assert (await hand.vacuum(7)).jobs == 1
+    assert (await service.http.get(f"/g/{shown['id']}")).status_code == 200
+    assert (await service.http.get(shown["pictures"][0]["url"])).status_code == 200
+    assert (await service.http.get(f"/g/{other['id']}")).status_code == 404
+    await hand.unpublish(shown["id"])
+    assert (await hand.vacuum(7)).jobs == 1

@@ -92,6 +92,25 @@ def remove(
     tell(f"Removed; {num_jobs} job{'' if num_jobs == 1 else 's'} showed it.")
 
 
+@app.command("unpublish")
+def unpublish(job: JobId, data: DataFolder = None) -> None:
+    """Take a drawing out of the gallery, for good."""
+    is_done = _run(data, lambda hand: hand.unpublish(job))
+    tell("It is out of the gallery." if is_done else "It was never in the gallery.")
+
+
+@app.command("reports")
+def reports(
+    limit: Annotated[int, typer.Option(min=1, help="Most reports to list.")] = 50,
+    data: DataFolder = None,
+) -> None:
+    """List what people reported, the newest first."""
+    for report in _run(data, lambda hand: hand.reports(limit)):
+        when = report.created_at.isoformat(timespec="seconds")
+        told = f"  {shorten(report.note)}" if report.note else ""
+        typer.echo(f"{report.hash}  {report.job_id or '-'}  {report.reason:11}  {when}{told}")
+
+
 @app.command("vacuum")
 def vacuum(
     keep_days: Annotated[

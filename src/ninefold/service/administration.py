@@ -20,9 +20,11 @@ from ninefold.service.jobs.picture_steps import EXTENSIONS
 from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.states import Status
 from ninefold.service.settings import Settings
+from ninefold.service.store import publications
 from ninefold.service.store.clock import ago
 from ninefold.service.store.database import build_async_engine
 from ninefold.service.store.objects import Objects, grid_key, hidden_key, picture_key
+from ninefold.service.store.reports import Report, list_reports
 from ninefold.service.store.tables import (
     ApiKey,
     IdempotencyKey,
@@ -125,6 +127,16 @@ class Administration:
                 await self._objects.delete(grid_key(job_id, extension))
         return len(job_ids)
 
+    async def unpublish(self, job_id: str) -> bool:
+        """Take a drawing out of the gallery for good; False if it was never there."""
+        async with self._database.begin() as connection:
+            return await publications.remove(connection, job_id)
+
+    async def reports(self, limit: int) -> list[Report]:
+        """Return what people reported, the newest first."""
+        async with self._database.connect() as connection:
+            return await list_reports(connection, limit)
+
     async def create_key(self, name: str, tier: TierName) -> str:
         """Make an API key and return it; only its hash is kept."""
         key = KEY_PREFIX + secrets.token_urlsafe(32)
@@ -154,9 +166,14 @@ class Administration:
             return len((await connection.execute(statement)).all())
 
     async def vacuum(self, keep_days: float) -> Vacuumed:
-        """Remove jobs that ended longer ago, unused pictures, and old idempotency keys."""
+        """Remove jobs that ended longer ago, unused pictures, and old idempotency keys.
+
+        What the gallery shows is kept as long as it shows it.
+        """
         async with self._database.begin() as connection:
-            statement = delete(Job).where(Job.ended_at < ago(keep_days * DAY_S)).returning(Job.id)
+            is_old = Job.ended_at < ago(keep_days * DAY_S)
+            is_unpublished = Job.id.not_in(publications.published_ids())
+            statement = delete(Job).where(is_old, is_unpublished).returning(Job.id)
             gone = set((await connection.execute(statement)).scalars())
             await connection.execute(
                 delete(IdempotencyKey).where(IdempotencyKey.created_at < ago(DAY_S))

@@ -8,7 +8,7 @@ from sqlalchemy import insert, select, update
 
 from ninefold.service.store import publications
 from ninefold.service.store.clock import ago
-from ninefold.service.store.gallery_tables import Report, Visit
+from ninefold.service.store.gallery_tables import ReportRow, Visit
 from ninefold.service.store.tables import Job, PictureRow, RemovedPicture
 from tests.service.running import RunningService
 
@@ -178,7 +178,7 @@ async def test_a_report_is_kept_once_for_each_person_and_picture(
         assert (answer.status_code, answer.json()) == (202, {"status": "received"})
     async with drawing_service.gateway.database.connect() as connection:
         [report] = (
-            await connection.execute(select(Report.reason, Report.note, Report.job_id))
+            await connection.execute(select(ReportRow.reason, ReportRow.note, ReportRow.job_id))
         ).all()
     assert tuple(report) == ("other", "second", job["id"])
 

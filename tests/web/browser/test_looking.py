@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
-from ninefold.service.store.gallery_tables import Report
+from ninefold.service.store.gallery_tables import ReportRow
 from tests.web.browser.conftest import OpenVisitor
 from tests.web.browser.looking import picture_links
 from tests.web.browser.site import Site
@@ -146,7 +146,7 @@ def test_a_report_reaches_the_operators(
     expect(page.get_by_text("Thank you. People will look at it.")).to_be_visible()
 
     async def reports() -> list[Any]:
-        columns = (Report.hash, Report.reason, Report.note, Report.job_id)
+        columns = (ReportRow.hash, ReportRow.reason, ReportRow.note, ReportRow.job_id)
         async with site.service.gateway.database.connect() as connection:
             return list((await connection.execute(select(*columns))).all())
 

@@ -57,7 +57,7 @@ class Visit(Base):
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class Report(Base):
+class ReportRow(Base):
     """What a person found wrong with a picture. Written by `store/reports.py`."""
 
     __tablename__ = "reports"

@@ -78,6 +78,11 @@ async def is_published(connection: AsyncConnection, job_id: str) -> bool:
     return (await connection.execute(statement)).scalar_one_or_none() is not None
 
 
+def published_ids() -> Select[str]:
+    """Return the query for the ids of all drawings that the gallery shows."""
+    return select(Publication.job_id).where(*_shown())
+
+
 async def count_visit(connection: AsyncConnection, job_id: str, visitor: str) -> None:
     """Count that somebody looked at a published drawing, once for each network."""
     statement = insert(Visit).values(job_id=job_id, visitor=visitor)

@@ -1,15 +1,29 @@
 """What people reported: kept for the operators, once for each person and picture."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ninefold.service.store.gallery_tables import Report
+from ninefold.service.store.gallery_tables import ReportRow
 from ninefold.service.store.tables import PictureRow
 
 Reason = Literal["sexual", "violence", "hate", "real_person", "deception", "other"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a person found wrong with a picture."""
+
+    hash: str
+    job_id: str | None
+    reason: str
+    note: str
+    """In the person's words: hostile text."""
+    created_at: datetime
 
 
 async def has_picture(connection: AsyncConnection, digest: str) -> bool:
@@ -29,7 +43,22 @@ async def add_report(
 ) -> None:
     """Keep a report; a second one of the same person takes the place of the first."""
     values = {"job_id": job_id, "reason": reason, "note": note}
-    statement = insert(Report).values(hash=digest, reporter=reporter, **values)
+    statement = insert(ReportRow).values(hash=digest, reporter=reporter, **values)
     await connection.execute(
-        statement.on_conflict_do_update(index_elements=[Report.hash, Report.reporter], set_=values)
+        statement.on_conflict_do_update(
+            index_elements=[ReportRow.hash, ReportRow.reporter], set_=values
+        )
     )
+
+
+async def list_reports(connection: AsyncConnection, limit: int) -> list[Report]:
+    """Return what people reported, the newest first."""
+    columns = (
+        ReportRow.hash,
+        ReportRow.job_id,
+        ReportRow.reason,
+        ReportRow.note,
+        ReportRow.created_at,
+    )
+    statement = select(*columns).order_by(ReportRow.created_at.desc()).limit(limit)
+    return [Report(*row) for row in await connection.execute(statement)]
