@@ -32,6 +32,7 @@ def test_a_prompt_and_enter_give_nine_pictures(page: Page, site: Site) -> None:
 def test_a_tile_of_the_empty_board_draws_what_it_says(page: Page) -> None:
     page.get_by_role("button", name="an octopus").click()
     page.wait_for_url(re.compile(r"/g/"))
+    assert page.evaluate("document.activeElement.tagName") == "H1", "the focus has a place"
     see_nine(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("an octopus")
 
@@ -140,6 +141,7 @@ def test_again_draws_anew_and_the_same_seed_the_same(page: Page) -> None:
     first = see_nine(page)
     page.get_by_role("button", name="Same seed again").click()
     page.wait_for_url(lambda url: not url.endswith(first_id))
+    assert page.evaluate("document.activeElement.tagName") == "H1", "the focus has a place"
     assert see_nine(page) == first
     second_url = page.url
     page.get_by_role("button", name="Again", exact=True).click()

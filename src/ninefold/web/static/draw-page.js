@@ -116,6 +116,7 @@ async function ask(body) {
     history.pushState(null, "", `/g/${job.id}`);
     remember(entryOf(job));
     follow(job);
+    if (!document.activeElement?.checkVisibility() || document.activeElement === document.body) heading.focus();
     bringIntoView();
   } catch (error) {
     form.complain(wordsFor(error));

@@ -17,6 +17,11 @@ export class PromptHeading {
     this.title = this.hero.dataset.title ?? title;
   }
 
+  /** Give the focus a place when what had it is gone. */
+  focus() {
+    this.prompt.focus({ preventScroll: true });
+  }
+
   /** @param {import("./job-state.js").JobState|null} state */
   update(state) {
     this.hero.hidden = state !== null;
