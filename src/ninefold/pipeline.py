@@ -17,7 +17,7 @@ from ninefold.checkpoints.registry import find_model
 from ninefold.devices import resolve_device, resolve_dtype
 from ninefold.drawing import Drawing, Picture, Preview, Progress
 from ninefold.engine.backend import Backend
-from ninefold.engine.backends import build_backend, choose_backend, painter_kind
+from ninefold.engine.backends import choose_backend, load_native, painter_kind
 from ninefold.engine.config import NATIVE_BACKENDS
 from ninefold.engine.draw_codes import NUM_SLOTS, draw_codes
 from ninefold.engine.fast_vqgan import speed_up
@@ -25,6 +25,7 @@ from ninefold.engine.threads import set_threads
 from ninefold.errors import CancelledError, UserError
 from ninefold.generation.generate import DrawingState, ShouldStop, generate
 from ninefold.generation.params import SamplingParams, get_preset
+from ninefold.models.dallebart import DalleBart
 from ninefold.painting import Painter, order_pictures
 from ninefold.preparation import PreparedPrompt, prepare_prompt
 from ninefold.safety.prompt_policy import PromptPolicy
@@ -60,17 +61,15 @@ class TextToImage:
             self.clip_reader = ClipReader(
                 folder, clip_sizes.max_positions, clip_sizes.vocab_size, self.reader
             )
-        is_native = dtype in NATIVE_BACKENDS
-        if is_native:
-            choose_backend(dtype, sizes, device)
-        self.dallebart = load_dallebart(
-            folder, device, resolve_dtype("float32" if is_native else dtype)
-        )
         self.vqgan = load_vqgan(folder, device)
+        self.dallebart: DalleBart | None = None
         self.backend: Backend | None = None
-        if is_native:
-            self.backend = build_backend(dtype, self.dallebart, config.vqgan.n_embed, NUM_SLOTS)
+        if dtype in NATIVE_BACKENDS:
+            choose_backend(dtype, sizes, device)
+            self.backend = load_native(folder, dtype, config.vqgan.n_embed, NUM_SLOTS)
             self.vqgan = speed_up(self.vqgan, painter_kind(dtype) or "float32")
+        else:
+            self.dallebart = load_dallebart(folder, device, resolve_dtype(dtype))
         self.clip = load_clip(folder, device)
         self.painter = Painter(config, self.vqgan, self.clip, self.clip_reader)
 
@@ -146,6 +145,7 @@ class TextToImage:
 
         num_codes = self.config.vqgan.n_embed
         if self.backend is None:
+            assert self.dallebart is not None, "there is a backend or a model"
             codes = generate(
                 self.dallebart,
                 ready.text,

@@ -23,14 +23,14 @@ _Model = TypeVar("_Model", bound=nn.Module)
 
 
 def load_dallebart(
-    folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = torch.float32
 ) -> DalleBart:
     """Load the transformer of a model.
 
     Args:
         folder: a model's folder.
         device: where to put it.
-        dtype: number format to run it in, whichever it is stored in.
+        dtype: number format to run it in, whichever it is stored in; None for that one.
 
     Raises:
         UserError: the folder holds no model, or a file cannot be opened.
@@ -73,7 +73,7 @@ def _open(folder: Path, config: ModelConfig, network: Network) -> SafetensorsFil
 
 
 def _fill(
-    model: _Model, source: SafetensorsFile, device: torch.device | str, dtype: torch.dtype
+    model: _Model, source: SafetensorsFile, device: torch.device | str, dtype: torch.dtype | None
 ) -> _Model:
     """Give a network that was built on the meta device its weights."""
     name = f"the {type(model).__name__} of config.json"

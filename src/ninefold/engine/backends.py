@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader expects
 
 from ninefold.checkpoints.load import load_dallebart
-from ninefold.checkpoints.native import read_config
+from ninefold.checkpoints.mapped_file import MappedFile
+from ninefold.checkpoints.native import read_config, weights_file
 from ninefold.devices import resolve_dtype
 from ninefold.engine.backend import Backend
 from ninefold.engine.config import BACKENDS, NATIVE_BACKENDS
@@ -92,13 +93,41 @@ def load_engine_parts(
     config = read_config(folder)
     choice = choose_backend(name, config.dallebart, device)
     logger.info(choice.reason)
-    dtype = resolve_dtype(_EAGER_FORMATS.get(choice.name, "float32"))
-    decoder = load_dallebart(folder, device, dtype)
-    backend = build_backend(choice.name, decoder, config.vqgan.n_embed, num_slots)
-    del decoder  # what was packed is not needed any more
+    num_codes = config.vqgan.n_embed
+    backend: Backend
+    if choice.name in NATIVE_BACKENDS:
+        backend = load_native(folder, choice.name, num_codes, num_slots)
+    else:
+        dtype = resolve_dtype(_EAGER_FORMATS[choice.name])
+        backend = EagerBackend(load_dallebart(folder, device, dtype), num_codes, num_slots)
     kind = painter_kind(choice.name)
     model = LoadedModel.load(folder, device, lambda vqgan: speed_up(vqgan, kind) if kind else vqgan)
     return model, backend
+
+
+def load_native(folder: Path, name: str, num_codes: int, num_slots: int) -> NativeBackend:
+    """Load a model's transformer into a native backend, a matrix at a time.
+
+    Weights are read in the format that they are stored in, and the memory of the file is given back
+    as they are packed. A text encoder that is stored in half precision runs in bfloat16, or in
+    float32 for that backend.
+
+    Raises:
+        NativeUnavailableError: the native decoder cannot run here.
+        UnsupportedOptionError: it does not do this model.
+        CheckpointError: the model's file is damaged.
+    """
+    kind = cast("Kind", name.removeprefix("native-"))
+    model = load_dallebart(folder, "cpu", None)
+    file = MappedFile(folder / weights_file("dallebart"))
+    if model.lm_head.weight.dtype != torch.float32:
+        text_format = torch.float32 if kind == "float32" else torch.bfloat16
+        for parameter in model.encoder.parameters():
+            stored = parameter.data
+            parameter.data = stored.to(text_format)
+            if parameter.data is not stored:
+                file.release(stored)
+    return NativeBackend(model, num_codes, num_slots, kind, file.release)
 
 
 def recipe_dtype(name: str) -> str:

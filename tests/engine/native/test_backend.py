@@ -1,13 +1,18 @@
 """Laws of the native decoder: near the model's own step, and every picture for itself."""
 
 import dataclasses
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from ninefold.checkpoints.native import Network, load_state, read_config, save_model
 from ninefold.engine.backend import Backend, Rows
+from ninefold.engine.backends import load_native
 from ninefold.engine.config import EngineConfig
 from ninefold.engine.eager import EagerBackend
 from ninefold.engine.native.backend import ACTIVATIONS, NativeBackend
@@ -136,3 +141,22 @@ def test_a_picture_is_the_same_alone_in_a_full_batch_and_joining_late(kind: Kind
         harness.run()
         drawn.append(harness.codes("own"))
     assert drawn[0] == drawn[1] == drawn[2]
+
+
+@pytest.mark.parametrize("stored", [torch.float16, torch.bfloat16])
+def test_weights_in_half_precision_are_packed_from_it(
+    tiny_model: Path, stored: torch.dtype
+) -> None:
+    """A model that is stored in half precision is drawn as if its numbers were float32."""
+    half = build_dallebart().to(stored)
+    expected = NativeBackend(half.float(), NUM_CODES, 5, "float32")
+    folder = shutil.copytree(tiny_model, tiny_model.parent / str(stored))
+    config = read_config(tiny_model)
+    states: dict[Network, Mapping[str, Tensor]] = {
+        "dallebart": build_dallebart().to(stored).state_dict(),
+        "vqgan": load_state(tiny_model, "vqgan"),
+    }
+    files = {"tokenizer.json": tiny_model / "tokenizer.json"}
+    save_model(folder, dataclasses.replace(config, clip=None), states, files, replace=True)
+    found = load_native(folder, "native-float32", NUM_CODES, 5)
+    assert torch.equal(all_logits(found, DALLEBART), all_logits(expected, DALLEBART))

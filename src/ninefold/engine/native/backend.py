@@ -7,6 +7,7 @@ outliers, is bfloat16. Texts are read by the model's encoder, without their padd
 """
 
 import ctypes
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -56,8 +57,22 @@ def check_supported(config: DalleBartConfig) -> None:
 class NativeBackend:
     """A decoder in the C++ module's memory; the model's own decoder is not needed afterwards."""
 
-    def __init__(self, model: DalleBart, num_codes: int, num_slots: int, kind: Kind) -> None:
-        """Pack a model's weights.
+    def __init__(
+        self,
+        model: DalleBart,
+        num_codes: int,
+        num_slots: int,
+        kind: Kind,
+        release: Callable[[Tensor], object] = lambda _: None,
+    ) -> None:
+        """Pack a model's weights, of any number format.
+
+        Args:
+            model: its encoder goes on to be used, in the format that it is in.
+            num_codes: size of the codebook.
+            num_slots: pictures that are drawn at a time.
+            kind: number format of the products.
+            release: called with weights that are not read again.
 
         Raises:
             NativeUnavailableError: the module cannot be built or run here.
@@ -72,7 +87,7 @@ class NativeBackend:
         self.num_texts = 2 * num_slots + 2
         self.encoder = model.encoder
         self.config = config
-        self._packer = Packer(self.library)
+        self._packer = Packer(self.library, release)
         self._layers = (Layer * config.decoder_layers)()
         self._projections: list[Attention] = []
         self._text_lengths = torch.ones(self.num_texts, dtype=torch.int64)
@@ -148,6 +163,9 @@ class NativeBackend:
         target.values = self._cache(num_rows, config.image_length)
         target.text_keys = self._cache(self.num_texts, config.max_text_length)
         target.text_values = self._cache(self.num_texts, config.max_text_length)
+        text_format = next(self.encoder.parameters()).dtype
+        text.k_proj.to(text_format)
+        text.v_proj.to(text_format)
         self._projections.append(text)
 
     def _pack_decoder(self, model: DalleBart, num_rows: int) -> Decoder:

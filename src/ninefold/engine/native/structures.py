@@ -5,6 +5,7 @@ kept by the object that built it.
 """
 
 import ctypes
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -101,6 +102,8 @@ class Packer:
     """Packs weights and keeps what structures point to."""
 
     library: ctypes.CDLL
+    release: Callable[[Tensor], object] = lambda _: None
+    """Called with weights that were packed and are not read again."""
     kept: list[Tensor] = field(default_factory=list)
 
     def keep(self, tensor: Tensor) -> int:
@@ -121,6 +124,8 @@ class Packer:
     def linear(self, kind: Kind, *weights: Tensor) -> Linear:
         """Pack matrices (outputs, inputs), one below the other, for products of a kind."""
         weight = torch.cat([w.detach().float() for w in weights]).contiguous()
+        for packed in weights:
+            self.release(packed)
         outputs, inputs = weight.shape
         size = self.library.packed_size(KINDS[kind], outputs, inputs)
         padded = -(-outputs // PANEL) * PANEL
