@@ -19,6 +19,7 @@ from ninefold.service.problems import Problem
 from ninefold.service.requests import BodyLimitShape, RequestIds
 from ninefold.service.routes import native, site
 from ninefold.service.settings import Settings
+from ninefold.service.shared_answers import SharedAnswers
 from ninefold.service.store.objects import StorageError
 from ninefold.service.store.retry import DATABASE_AWAY
 from ninefold.service.surfaces import SurfaceRoutes, render_for
@@ -28,6 +29,9 @@ SURFACES: tuple[SurfaceRoutes, ...] = (native.SURFACE, site.SURFACE)
 
 MAX_BODY_BYTES = 64 * 1024
 """Largest body of a request; a prompt is far smaller."""
+
+SHARED_PATHS = ("/g/", "/i/")
+"""What many open at once: a drawing's page and its pictures."""
 
 _RETRY_S = 3.0
 
@@ -74,6 +78,7 @@ def build_app(
             allow_headers=["*"],
             expose_headers=["X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"],
         )
+    app.add_middleware(SharedAnswers, paths=SHARED_PATHS)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
     app.add_middleware(BodyLimitShape, surfaces=answered, max_bytes=MAX_BODY_BYTES)
     app.add_middleware(RequestIds)

@@ -54,7 +54,10 @@ class RequestIds:
         finally:
             route = getattr(scope.get("route"), "path", "none")
             metrics.REQUEST_SECONDS.labels(scope["method"], route, str(status)).observe(first_s)
-            _log.info(
+            # What everybody reads, and reads well, would be all that the log has.
+            is_quiet = scope["method"] in ("GET", "HEAD") and 200 <= status < 400
+            _log.log(
+                logging.DEBUG if is_quiet else logging.INFO,
                 "request",
                 extra={
                     "request_id": request_id,

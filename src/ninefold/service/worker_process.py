@@ -1,6 +1,7 @@
 """A worker as a process: loads the model, then draws what the queue holds until told to stop."""
 
 import asyncio
+import os
 import signal
 from contextlib import suppress
 
@@ -15,6 +16,9 @@ from ninefold.service.settings import Settings
 from ninefold.service.store.database import build_async_engine
 from ninefold.service.store.objects import Objects
 
+NICENESS = 5
+"""Where cores are few, accepting and answering goes before drawing."""
+
 
 def run_worker(settings: Settings, url: URL) -> None:
     """Draw jobs until the process is told to stop.
@@ -23,6 +27,8 @@ def run_worker(settings: Settings, url: URL) -> None:
         UserError: the model, device or number format is not there.
         CheckpointError: the model's files are damaged.
     """
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
     asyncio.run(_run(settings, url))
 
 

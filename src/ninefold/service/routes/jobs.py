@@ -32,7 +32,7 @@ RETRY_MS = 2000
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
 
-JobId = Annotated[str, Path(min_length=1, max_length=64)]
+JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
 def problems(*codes: int) -> dict[int | str, dict[str, Any]]:

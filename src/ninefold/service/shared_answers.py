@@ -1,0 +1,75 @@
+"""One answer for many: a page that everybody opens at once is made once in two seconds.
+
+Only for readers who carry nothing of their own (no cookie, no key), for whom a page is the same but
+for language and packing. Plain ASGI; knows nothing of what the pages are.
+"""
+
+import time
+from collections import OrderedDict
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SECONDS = 2.0
+"""How long an answer is given again; a page that is removed is gone everywhere after this."""
+
+MAX_ANSWERS = 512
+MAX_BYTES = 256 * 1024
+"""Largest answer that is kept."""
+
+_OWN = frozenset({b"cookie", b"authorization", b"range", b"if-none-match"})
+_VARIED = (b"host", b"accept", b"accept-encoding", b"accept-language", b"x-forwarded-proto")
+
+_Key = tuple[bytes, ...]
+
+
+class SharedAnswers:
+    """Keeps answers to GETs below some paths for a moment."""
+
+    def __init__(self, app: ASGIApp, paths: tuple[str, ...], seconds: float = SECONDS) -> None:
+        self._app, self._paths, self._seconds = app, paths, seconds
+        self._answers: OrderedDict[_Key, tuple[float, list[Message]]] = OrderedDict()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        key = self._key(scope)
+        if key is None:
+            await self._app(scope, receive, send)
+            return
+        kept = self._answers.get(key)
+        if kept is not None and time.monotonic() - kept[0] <= self._seconds:
+            for message in kept[1]:
+                # Middleware outside adds its headers to the list, which must not grow here.
+                await send({**message, "headers": list(message.get("headers", ()))})
+            return
+        messages: list[Message] = []
+
+        async def send_and_keep(message: Message) -> None:
+            messages.append({**message, "headers": list(message.get("headers", ()))})
+            await send(message)
+
+        await self._app(scope, receive, send_and_keep)
+        self._keep(key, messages)
+
+    def _key(self, scope: Scope) -> _Key | None:
+        """Return what the answer depends on; None where it is somebody's own."""
+        if scope["type"] != "http" or scope["method"] != "GET":
+            return None
+        if not scope["path"].startswith(self._paths):
+            return None
+        headers = dict(scope["headers"])
+        if not _OWN.isdisjoint(headers):
+            return None
+        varied = (headers.get(name, b"") for name in _VARIED)
+        return (scope["scheme"].encode(), scope["path"].encode(), scope["query_string"], *varied)
+
+    def _keep(self, key: _Key, messages: list[Message]) -> None:
+        if not messages or messages[0].get("status") != 200:
+            return
+        if any(name.lower() == b"set-cookie" for name, _ in messages[0]["headers"]):
+            return
+        if sum(len(message.get("body", b"")) for message in messages) > MAX_BYTES:
+            return
+        self._answers.pop(key, None)
+        self._answers[key] = (time.monotonic(), messages)
+        while len(self._answers) > MAX_ANSWERS:
+            self._answers.popitem(last=False)
