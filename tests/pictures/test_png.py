@@ -22,6 +22,7 @@ from ninefold.pictures.png import (
     Setting,
     encode_png,
     read_recipe,
+    without_manifest,
     write_png,
 )
 
@@ -236,3 +237,19 @@ def test_texts_of_other_programs_are_passed_over(tmp_path: Path) -> None:
     strangers = [itxt("Comment", b"\xff\xff"), (b"iTXt", b"no separator"), (b"zTXt", b"junk")]
     data = png_with([*strangers, *recipe_chunks()])
     assert read_recipe(write(tmp_path, data)).prompt == "a cat"
+
+
+def test_a_mark_is_told_where_there_is_one(tmp_path: Path) -> None:
+    marked = replace(RECIPE, mark="1")
+    assert read_recipe(write_png(tmp_path / "marked.png", PIXELS, marked)) == marked
+    assert b"ninefold.mark" not in encode_png(PIXELS, RECIPE)
+
+
+def test_without_its_manifest_a_file_is_what_it_was() -> None:
+    data = encode_png(PIXELS, RECIPE)
+    body = b"caBX" + b"manifest"
+    chunk = struct.pack(">I", 8) + body + struct.pack(">I", zlib.crc32(body))
+    assert without_manifest(data[:33] + chunk + data[33:]) == data
+    assert without_manifest(data) == data
+    assert without_manifest(data[:40]) == data[:40]
+    assert without_manifest(b"nonsense") == b"nonsense"

@@ -21,6 +21,7 @@ from ninefold.cli import (
     corpus,
     draw,
     evaluate,
+    inspect,
     models,
     policy,
     pull,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.command("draw")(draw.draw)
 app.command("serve")(serve.serve)
+app.command("inspect")(inspect.inspect)
 app.command("pull")(pull.pull)
 app.command("models")(models.models)
 app.command("verify")(verify.verify)

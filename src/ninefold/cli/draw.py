@@ -120,6 +120,38 @@ def draw(  # noqa: PLR0913 - one argument for each option
             "file.  [default: draw everything]",
         ),
     ] = None,
+    sign: Annotated[
+        bool,
+        typer.Option(
+            "--sign",
+            help="Write Content Credentials into each file: a signed statement that this model "
+            "made it.",
+            rich_help_panel=_FILES,
+        ),
+    ] = False,
+    sign_prompt: Annotated[
+        bool,
+        typer.Option(
+            "--sign-prompt", help="Let that statement tell the prompt too.", rich_help_panel=_FILES
+        ),
+    ] = False,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="The key to sign with.  [default: one that is made on first use]",
+            rich_help_panel=_FILES,
+        ),
+    ] = None,
+    mark: Annotated[
+        bool,
+        typer.Option(
+            "--mark",
+            help="Put an invisible mark on the pictures, by which ninefold inspect finds copies "
+            "that lost everything else.",
+            rich_help_panel=_FILES,
+        ),
+    ] = False,
     out: Annotated[
         str,
         typer.Option(
@@ -192,6 +224,10 @@ def draw(  # noqa: PLR0913 - one argument for each option
             seamless=seamless or None,
             candidates=candidates,
             policy=policy,
+            sign=sign,
+            sign_prompt=sign_prompt,
+            key=key,
+            mark=mark or None,
             out=out,
             grid=grid,
             json=json,

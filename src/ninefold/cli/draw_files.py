@@ -1,6 +1,6 @@
 """Where a drawing's files go: a new folder of its own, named after the prompt."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,10 @@ from PIL import Image
 
 from ninefold.errors import UserError
 from ninefold.pictures.naming import claim_folder, picture_stem, write_new
-from ninefold.pictures.png import Recipe, encode_png, write_png
+from ninefold.pictures.png import Recipe, encode_png
+
+Finish = Callable[[bytes, Recipe], bytes]
+"""Given a picture's file and the recipe it was drawn from, returns the file that is written."""
 
 GRID_FILE = "grid.png"
 
@@ -44,9 +47,18 @@ def prepared_folder(out: Path) -> Iterator[None]:
 
 
 def save_drawing(
-    out: Path, pictures: Sequence[tuple[Image.Image, Recipe]], grid: Image.Image | None
+    out: Path,
+    pictures: Sequence[tuple[Image.Image, Recipe]],
+    grid: Image.Image | None,
+    finish: Finish = lambda data, _: data,
 ) -> SavedDrawing:
     """Write the pictures of one prompt, and their grid, into a new folder below `out`.
+
+    Args:
+        out: the folder for all prompts.
+        pictures: with their recipes, in the order of their numbers.
+        grid: all of them as one picture, which carries no recipe.
+        finish: what signs the files; by default they are written as they are.
 
     Raises:
         UserError: a file cannot be written; those before it are whole and stay.
@@ -55,10 +67,12 @@ def save_drawing(
     try:
         folder = claim_folder(out, stem)
         paths = [
-            write_png(folder / f"{stem}-{number}.png", picture, recipe)
+            write_new(folder / f"{stem}-{number}.png", finish(encode_png(picture, recipe), recipe))
             for number, (picture, recipe) in enumerate(pictures, start=1)
         ]
-        grid_path = None if grid is None else write_new(folder / GRID_FILE, encode_png(grid))
+        grid_path = None
+        if grid is not None:
+            grid_path = write_new(folder / GRID_FILE, finish(encode_png(grid), pictures[0][1]))
     except OSError as error:
         raise _cannot_write(out, error) from None
     return SavedDrawing(folder, paths, grid_path)

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ninefold.checkpoints.registry import MODEL_NAME, find_model
+from ninefold.cli.draw_files import Finish
+from ninefold.cli.draw_signing import prepare_signing
 from ninefold.cli.messages import shorten
 from ninefold.cli.prompts import gather_prompts
 from ninefold.engine.config import NATIVE_BACKENDS
 from ninefold.errors import UserError
 from ninefold.generation.params import SamplingParams, get_preset
 from ninefold.pictures.png import Recipe, Setting, read_recipe
+from ninefold.safety.mark import MARK
 from ninefold.safety.prompt_policy import PromptPolicy
 from ninefold.safety.verdict import RefusedError
 from ninefold.text.prompt import clean_prompt
@@ -53,6 +56,10 @@ class DrawOptions:
     seamless: bool | None = None
     candidates: int | None = None
     policy: str | None = None
+    sign: bool = False
+    sign_prompt: bool = False
+    key: str | None = None
+    mark: bool | None = None
     out: str = "pictures"
     grid: bool | None = None
     json: bool = False
@@ -89,6 +96,10 @@ class DrawRequest:
     is_quiet: bool
     policy: PromptPolicy | None = None
     """What the prompts have been asked, and are asked again for notices; None asks nothing."""
+    finish: Finish | None = None
+    """What signs the files; None leaves them as they are."""
+    is_marked: bool = False
+    """Whether the pictures get the invisible mark."""
     original: Original | None = None
 
     def params(self, model_preset: str) -> SamplingParams:
@@ -133,6 +144,8 @@ def _read_prompts(options: DrawOptions) -> DrawRequest:
         is_json=options.json,
         is_quiet=options.quiet,
         policy=_ask_policy(options.policy, prompts, options.negative),
+        finish=prepare_signing(options.sign, options.key, has_prompt=options.sign_prompt),
+        is_marked=bool(options.mark),
     )
 
 
@@ -148,6 +161,8 @@ def _read_original(options: DrawOptions) -> DrawRequest:
         if recipe.index not in SamplingParams.from_dict(settings).image_indices:
             raise UserError(f"they do not draw picture {recipe.index}.")
         clean_prompt(recipe.prompt, "Its prompt")
+        if recipe.mark not in ("", MARK):
+            raise UserError(f"its mark {shorten(recipe.mark)!r} is not one that is known here.")
     except UserError as error:
         raise UserError(
             f"The settings that {options.like!r} carries cannot be drawn with: {error}"
@@ -164,6 +179,8 @@ def _read_original(options: DrawOptions) -> DrawRequest:
         is_json=options.json,
         is_quiet=options.quiet,
         policy=_ask_policy(options.policy, [recipe.prompt], str(settings["negative_prompt"] or "")),
+        finish=prepare_signing(options.sign, options.key, has_prompt=options.sign_prompt),
+        is_marked=recipe.mark == MARK,
         original=Original(path, path.read_bytes(), recipe),
     )
 
@@ -186,7 +203,8 @@ def _refuse_beside_like(options: DrawOptions) -> None:
     """Refuse options that --like takes from the picture."""
     if options.prompts:
         raise UserError("--like takes the prompt from the picture; leave out either of them.")
-    allowed = ("prompts", "model", "like", "policy", "out", "json", "quiet", "device")
+    shown = ("out", "json", "quiet", "device")
+    allowed = ("prompts", "model", "like", "policy", "sign", "sign_prompt", "key", *shown)
     for entry in dataclasses.fields(options):
         if entry.name not in allowed and getattr(options, entry.name) is not None:
             is_no_grid = entry.name == "grid" and options.grid is False

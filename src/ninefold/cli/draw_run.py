@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from PIL import Image
 
@@ -23,7 +24,9 @@ from ninefold.drawing import Drawing, Picture, Progress
 from ninefold.errors import NinefoldError, UserError
 from ninefold.generation.params import SamplingParams
 from ninefold.pictures.grid import grid
+from ninefold.pictures.png import without_manifest
 from ninefold.pipeline import TextToImage
+from ninefold.safety.mark import MARK, put_mark
 
 
 def run(request: DrawRequest) -> None:
@@ -79,11 +82,17 @@ def _draw(
         drawing = artist.draw(prompt, params, on_progress=on_progress)
     pictures = _pick(drawing, request.original)
     recipes = [drawing.recipe(picture) for picture in pictures]
+    if request.is_marked:
+        pictures = [replace(each, image=put_mark(each.image)) for each in pictures]
+        recipes = [replace(recipe, mark=MARK) for recipe in recipes]
     page = _compose(drawing, pictures)
     has_grid = len(pictures) > 1 if request.has_grid is None else request.has_grid
     images = [picture.image for picture in pictures]
     files = save_drawing(
-        request.out, list(zip(images, recipes, strict=True)), page if has_grid else None
+        request.out,
+        list(zip(images, recipes, strict=True)),
+        page if has_grid else None,
+        request.finish or (lambda data, _: data),
     )
     notices = list(drawing.notices)
     if request.original is not None:
@@ -152,6 +161,8 @@ def _require_same_model(original: Original, artist: TextToImage) -> None:
 def _compare(original: Original, data: bytes) -> str:
     if original.data == data:
         return "This is the same picture, byte for byte."
+    if without_manifest(original.data) == without_manifest(data):
+        return "This is the same picture, byte for byte but for Content Credentials."
     return (
         f"The file differs from {str(original.path)!r}: that was written by "
         f"{shorten(original.recipe.software)!r}, or with another PyTorch, Pillow, device or number "

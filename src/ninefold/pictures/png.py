@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -38,7 +39,12 @@ _INDEX = "ninefold.index"
 _SETTINGS = "ninefold.settings"
 _MODEL = "ninefold.model"
 _MODEL_SHA256 = "ninefold.model-sha256"
-_KEYWORDS = frozenset({_PROMPT, _SOFTWARE, _SEED, _INDEX, _SETTINGS, _MODEL, _MODEL_SHA256})
+_MARK = "ninefold.mark"
+_REQUIRED = frozenset({_PROMPT, _SOFTWARE, _SEED, _INDEX, _SETTINGS, _MODEL, _MODEL_SHA256})
+_KEYWORDS = _REQUIRED | {_MARK}
+_MANIFEST = b"caBX"
+"""The chunk that holds Content Credentials (C2PA Technical Specification 2.2, section A.3.3)."""
+
 _COMPRESS_FROM = 1024
 _MAX_NUMBER_DIGITS = 40
 
@@ -62,6 +68,8 @@ class Recipe:
     """Digest that stands for the model's files, as lower-case hexadecimal digits."""
     software: str
     """Program and version, such as `"ninefold 0.1.0"`."""
+    mark: str = ""
+    """Name of the invisible mark that was put on after drawing; empty for none."""
 
 
 def encode_png(picture: Image.Image, recipe: Recipe | None = None) -> bytes:
@@ -94,24 +102,53 @@ def read_recipe(path: Path) -> Recipe:
     Raises:
         UserError: the file cannot be read, is no PNG, is damaged, or carries no recipe.
     """
-    data = _read(path)
+    return parse_recipe(read_picture_file(path), str(path))
+
+
+def parse_recipe(data: bytes, name: str) -> Recipe:
+    """Return the recipe in the bytes of a PNG file; `name` is what messages call it.
+
+    Raises:
+        UserError: it is no PNG, is damaged, or carries no recipe.
+    """
     if not data.startswith(SIGNATURE):
-        raise UserError(f"{str(path)!r} is not a PNG picture; name one that Ninefold has drawn.")
+        raise UserError(f"{name!r} is not a PNG picture; name one that Ninefold has drawn.")
     try:
         texts = _read_texts(data)
         if _SEED not in texts and _SETTINGS not in texts:
             raise UserError(
-                f"{str(path)!r} carries no recipe: it was not drawn by Ninefold, or another "
+                f"{name!r} carries no recipe: it was not drawn by Ninefold, or another "
                 "program has saved it since and dropped its text."
             )
         return _to_recipe(texts)
     except _DamagedError as error:
         raise UserError(
-            f"{str(path)!r} is damaged ({error}); take an undamaged copy of the picture."
+            f"{name!r} is damaged ({error}); take an undamaged copy of the picture."
         ) from None
 
 
-def _read(path: Path) -> bytes:
+def without_manifest(data: bytes) -> bytes:
+    """Return a PNG file without its Content Credentials: what two signatures of it have in common.
+
+    A file that is damaged or no PNG is returned as it is.
+    """
+    kept, start = [], 0
+    try:
+        for chunk in _chunks(data) if data.startswith(SIGNATURE) else ():
+            if chunk.kind == _MANIFEST:
+                kept.append(data[start : chunk.start])
+                start = chunk.end
+    except _DamagedError:
+        return data
+    return b"".join([*kept, data[start:]])
+
+
+def read_picture_file(path: Path) -> bytes:
+    """Return the bytes of a file that should be a picture.
+
+    Raises:
+        UserError: it cannot be read, or is larger than `MAX_FILE_BYTES`.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
@@ -127,6 +164,7 @@ def _read(path: Path) -> bytes:
 
 
 def _texts(recipe: Recipe) -> dict[str, str]:
+    mark = {_MARK: recipe.mark} if recipe.mark else {}
     return {
         _PROMPT: recipe.prompt,
         _SEED: str(recipe.seed),
@@ -135,15 +173,16 @@ def _texts(recipe: Recipe) -> dict[str, str]:
         _MODEL: recipe.model,
         _MODEL_SHA256: recipe.model_sha256,
         _SOFTWARE: recipe.software,
+        **mark,
     }
 
 
 def _read_texts(data: bytes) -> dict[str, str]:
     texts: dict[str, str] = {}
-    for kind, body in _chunks(data):
-        if kind != b"iTXt":
+    for chunk in _chunks(data):
+        if chunk.kind != b"iTXt":
             continue
-        keyword, separator, rest = body.partition(b"\0")
+        keyword, separator, rest = chunk.body.partition(b"\0")
         name = keyword.decode("latin-1")
         if not separator or name not in _KEYWORDS:
             continue
@@ -153,7 +192,16 @@ def _read_texts(data: bytes) -> dict[str, str]:
     return texts
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+class _Chunk(NamedTuple):
+    """A part of a PNG file: bytes `start` to before `end`."""
+
+    kind: bytes
+    body: bytes
+    start: int
+    end: int
+
+
+def _chunks(data: bytes) -> Iterator[_Chunk]:
     at = len(SIGNATURE)
     while at + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
@@ -167,7 +215,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             raise _DamagedError("a checksum does not fit")
         if kind == b"IEND":
             return
-        yield kind, body
+        yield _Chunk(kind, body, at, end)
         at = end
     raise _DamagedError("its end is missing")
 
@@ -200,7 +248,7 @@ def _unpack(name: str, packed: bytes) -> bytes:
 
 
 def _to_recipe(texts: Mapping[str, str]) -> Recipe:
-    missing = sorted(_KEYWORDS - texts.keys())
+    missing = sorted(_REQUIRED - texts.keys())
     if missing:
         raise _DamagedError(f"its recipe lacks {', '.join(missing)}")
     return Recipe(
@@ -211,6 +259,7 @@ def _to_recipe(texts: Mapping[str, str]) -> Recipe:
         model=texts[_MODEL],
         model_sha256=texts[_MODEL_SHA256],
         software=texts[_SOFTWARE],
+        mark=texts.get(_MARK, ""),
     )
 
 
