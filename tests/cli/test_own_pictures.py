@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import RunInside
 from tests.corpus.test_own_pictures import write_pictures
 
 
-def test_own_pictures_become_a_model_that_draws(ninefold: RunInside, workplace: Path) -> None:
+def test_own_pictures_become_a_model_that_draws(
+    ninefold: RunInside, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ninefold.training.rehearsal.REHEARSED", ("a cat",))
     write_pictures(workplace / "mine")
     built = ninefold("corpus", "build", "--from", "mine", "--size", "16")
     assert built.code == 0

@@ -11,13 +11,19 @@ from PIL import Image
 from ninefold.checkpoints.native import load_state
 from ninefold.corpus.own_pictures import build_own_corpus
 from ninefold.errors import UserError
-from ninefold.generation.params import SamplingParams
+from ninefold.generation.params import SamplingParams, get_preset
 from ninefold.pipeline import TextToImage
 from ninefold.training.finetune import FinetuneRun
 from ninefold.training.recipes.finetune import VARIANTS, FinetuneTask, finetune_recipe
 from ninefold.training.trainer import train
 
 COLOURS = ("red", "green", "blue")
+
+
+@pytest.fixture(autouse=True)
+def few_rehearsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two prompts to rehearse instead of four dozen."""
+    monkeypatch.setattr("ninefold.training.rehearsal.REHEARSED", ("a cat", "a house"))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +43,7 @@ def own_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_teaching_starts_from_the_models_weights_and_lowers_the_loss(
     own_corpus: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
-    task, config = finetune_recipe(own_corpus, tiny_model, num_steps=30)
+    task, config = finetune_recipe(own_corpus, tiny_model, tmp_path, num_steps=30)
     before = load_state(tiny_model, "dallebart")
     assert all(torch.equal(before[name], v) for name, v in task.model.state_dict().items())
     assert task.dataset.codes.shape == (3, VARIANTS, 16)
@@ -47,7 +53,8 @@ def test_teaching_starts_from_the_models_weights_and_lowers_the_loss(
         config, batch_size=6, log_every=10, learning_rate=5e-3, warmup_steps=1, autocast="float32"
     )
     train(task, config, tmp_path, on_log=rows.append)
-    assert rows[-1]["loss"] < rows[0]["loss"] / 2
+    assert rows[-1]["own"] < rows[0]["own"] / 2
+    assert rows[-1]["rehearsed"] < rows[0]["rehearsed"]
     with Image.open(tmp_path / "sample.png") as sample:
         assert sample.size == (3 * 16, 4 * 16)
 
@@ -74,9 +81,24 @@ def test_pictures_of_another_size_say_how_to_build_them(
 ) -> None:
     build_own_corpus(own_corpus.parent / "mine", tmp_path / "large", 32)
     with pytest.raises(UserError, match="build it again with --size 16"):
-        FinetuneTask(tmp_path / "large", tiny_model)
+        FinetuneTask(tmp_path / "large", tiny_model, tmp_path)
 
 
 def test_without_a_corpus_it_says_how_to_build_one(tiny_model: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="ninefold corpus build --from"):
         FinetuneRun(tmp_path, tmp_path / "corpus", tiny_model, 1)
+
+
+def test_what_is_rehearsed_is_drawn_once_by_the_model_before_it_is_taught(
+    own_corpus: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    first = FinetuneTask(own_corpus, tiny_model, tmp_path).rehearsal
+    drawn = (tmp_path / "rehearsal.npy").stat().st_mtime_ns
+    again = FinetuneTask(own_corpus, tiny_model, tmp_path).rehearsal
+    assert (tmp_path / "rehearsal.npy").stat().st_mtime_ns == drawn
+    assert (first.codes == again.codes).all()
+    preset = get_preset("pocket").params.to_dict()
+    params = SamplingParams.from_dict({**preset, "seed": 1, "rank": False})
+    expected = TextToImage.load(tiny_model, device="cpu").draw("a house", params)
+    codes = [list(picture.codes) for picture in expected.pictures]
+    assert first.codes[1].tolist() == codes

@@ -51,7 +51,7 @@ class FinetuneRun:
         Raises:
             UserError: the corpus is of another size than the model draws.
         """
-        task, config = finetune_recipe(self.corpus, self.base, self.num_steps)
+        task, config = finetune_recipe(self.corpus, self.base, self.root, self.num_steps)
         average = train(task, config, self.root, self.should_stop, self.on_log)
         if self.should_stop():
             return None

@@ -1,7 +1,7 @@
 """Recipe: a trained model's DalleBart taught a person's own pictures.
 
 The VQGAN, the codes and the tokenizer stay as they are, so what is drawn can only be as good as the
-VQGAN keeps those pictures (look at it with `TextToImage.vqgan` first).
+VQGAN keeps those pictures. Half of what is learned are the model's own earlier drawings.
 """
 
 from pathlib import Path
@@ -26,6 +26,7 @@ from ninefold.models.dallebart import DalleBart
 from ninefold.models.vqgan import VQGAN
 from ninefold.text.reader import PromptReader
 from ninefold.training.config import TrainConfig
+from ninefold.training.rehearsal import rehearse
 
 VARIANTS = 4
 """Versions of each picture: itself, and moved a little. None is mirrored: writing would be."""
@@ -36,7 +37,8 @@ WHITE = (255, 255, 255)
 class FinetuneTask:
     """Next-code prediction on own pictures, from the weights of a trained model."""
 
-    def __init__(self, corpus: Path, base: Path, seed: int = 21) -> None:
+    def __init__(self, corpus: Path, base: Path, root: Path, seed: int = 21) -> None:
+        """`root`: folder of the run, where the model's own drawings are kept."""
         torch.manual_seed(seed)
         config = read_config(base)
         sizes = config.dallebart
@@ -62,15 +64,23 @@ class FinetuneTask:
             np.stack([encode_versions(self.vqgan, rgba[i], i) for i in range(len(rgba))]),
             np.asarray(self.reader.read("-").unconditional.ids, np.int32),
         )
+        num_codes = config.vqgan.n_embed
+        self.rehearsal = rehearse(self.model, self.reader, self.preset, num_codes, root)
         self.seed = seed
 
     def loss(self, step: int, batch_size: int) -> tuple[Tensor, dict[str, float]]:
-        """Mean cross-entropy in nats per code."""
-        batch = self.dataset.batch(step, batch_size, self.seed, BLANK_CAPTIONS)
+        """Mean cross-entropy in nats per code: half of it of own pictures, half of rehearsed."""
+        own = self._loss_of(self.dataset, step, batch_size - batch_size // 2)
+        rehearsed = self._loss_of(self.rehearsal, step, max(1, batch_size // 2))
+        metrics = {"own": float(own.detach()), "rehearsed": float(rehearsed.detach())}
+        return (own + rehearsed) / 2, metrics
+
+    def _loss_of(self, dataset: TokenDataset, step: int, batch_size: int) -> Tensor:
+        batch = dataset.batch(step, batch_size, self.seed, BLANK_CAPTIONS)
         start = self.model.config.decoder_start_token_id
         inputs = F.pad(batch.codes[:, :-1], (1, 0), value=start)
         logits = self.model(batch.text_tokens, batch.text_mask, inputs)
-        return F.cross_entropy(logits.flatten(0, 1).float(), batch.codes.flatten()), {}
+        return F.cross_entropy(logits.flatten(0, 1).float(), batch.codes.flatten())
 
     def after_step(self, step: int) -> None:
         """Everything is learned by gradients."""
@@ -118,7 +128,9 @@ def encode_versions(vqgan: VQGAN, rgba: NDArray[np.uint8], index: int) -> NDArra
         return vqgan.encode(pixels).numpy().astype(np.int32)
 
 
-def finetune_recipe(corpus: Path, base: Path, num_steps: int) -> tuple[FinetuneTask, TrainConfig]:
+def finetune_recipe(
+    corpus: Path, base: Path, root: Path, num_steps: int
+) -> tuple[FinetuneTask, TrainConfig]:
     """Return the task and settings that teach a model own pictures.
 
     Command: `ninefold train finetune`.
@@ -134,4 +146,4 @@ def finetune_recipe(corpus: Path, base: Path, num_steps: int) -> tuple[FinetuneT
         save_every=100,
         log_every=25,
     )
-    return FinetuneTask(corpus, base), config
+    return FinetuneTask(corpus, base, root), config

@@ -1,0 +1,44 @@
+"""Unseen words are drawn, and told by the names of their things."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ninefold.corpus.build import Record
+from ninefold.corpus.captions import names_of
+from ninefold.errors import UserError
+from ninefold.evaluation.prompts import Corpus
+from ninefold.evaluation.word_prompts import UNSEEN_WORDS, unseen_words
+
+
+def test_no_word_is_a_name_of_its_thing() -> None:
+    for word, label in UNSEEN_WORDS.items():
+        assert not {word, f"{word}s"} & {part for name in names_of(label) for part in name.split()}
+
+
+def test_a_word_is_drawn_and_the_name_of_its_thing_is_looked_for(tmp_path: Path) -> None:
+    labels = list(dict.fromkeys(UNSEEN_WORDS.values()))
+    records = [
+        Record(source, "flat", f"{number}", label, (), "objects", "tool")
+        for source in "abcdefgh"
+        for number, label in enumerate(labels)
+    ]
+    np.save(tmp_path / "pictures.npy", np.full((len(records), 8, 8, 4), 255, np.uint8))
+    lines = "".join(json.dumps(asdict(record)) + "\n" for record in records)
+    (tmp_path / "records.jsonl").write_text(lines)
+    (tmp_path / "manifest.json").write_text("{}")
+    split = unseen_words(Corpus(tmp_path), 20, seed=1)
+    assert len(split.cases) == 20
+    for case in split.cases:
+        word = case.caption.partition(" ")[2]
+        assert case.told_by.partition(" ")[2] == UNSEEN_WORDS[word]
+        assert len(case.crowd) == 8
+        assert case.told_by not in [caption for caption, _ in split.others]
+
+
+def test_a_corpus_without_their_things_says_what_to_do(corpus_folder: Path) -> None:
+    with pytest.raises(UserError, match="leave out the split unseen-words"):
+        unseen_words(Corpus(corpus_folder), 2, seed=1)
