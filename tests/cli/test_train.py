@@ -15,13 +15,13 @@ from tests.training.conftest import write_corpus
 
 @pytest.fixture
 def corpus(workplace: Path) -> Path:
-    return write_corpus(workplace / "corpus", 64)
+    return write_corpus(workplace / "corpus", 128)
 
 
 def test_an_unknown_stage_lists_the_known_ones(ninefold: RunInside) -> None:
     result = ninefold("train", "everything")
     assert result.code == 2
-    assert "use pocket or one of tokenizer, vqgan, dallebart" in result.err
+    assert "use pocket or one of tokenizer, vqgan, codes, dallebart" in result.err
 
 
 def test_without_a_corpus_it_says_how_to_build_one(ninefold: RunInside) -> None:
@@ -34,17 +34,17 @@ def test_a_corpus_that_is_there_is_left_as_it_is(ninefold: RunInside, corpus: Pa
     before = (corpus / "manifest.json").stat().st_mtime_ns
     result = ninefold("corpus", "build", "--out", "corpus")
     assert result.code == 0
-    assert "10 pictures of 64 pixels in corpus" in result.err
+    assert "10 pictures of 128 pixels in corpus" in result.err
     assert (corpus / "manifest.json").stat().st_mtime_ns == before
 
 
 def test_the_tokenizer_stage_writes_a_tokenizer(
     ninefold: RunInside, workplace: Path, corpus: Path
 ) -> None:
-    result = ninefold("train", "tokenizer", "--corpus", corpus.name, "--runs", "runs")
+    result = ninefold("train", "tokenizer", "--corpus", corpus.name, "--scenes", "3")
     assert result.code == 0
     assert result.out == ""
-    assert (workplace / "runs/tokenizer/tokenizer.json").is_file()
+    assert (workplace / "runs/pocket/tokenizer/tokenizer.json").is_file()
 
 
 def test_export_before_training_says_what_is_missing(ninefold: RunInside, corpus: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ninefold.corpus.build import Record, manifest
+from ninefold.corpus.lexicon import LEXICON_FILE, Entry, write_lexicon
 
 NAMES = ("red apple", "octopus", "robot", "castle", "pizza")
 SOURCES = (("fluent-emoji-flat", "flat"), ("twemoji", "cartoon"))
@@ -34,10 +35,14 @@ def write_corpus(folder: Path, size: int) -> Path:
     (folder / "records.jsonl").write_text(lines)
     content = {**manifest(size), "num_pictures": len(records)}
     (folder / "manifest.json").write_text(json.dumps(content))
+    write_lexicon(
+        [Entry("citadel", "castle", "kind", 0.9), Entry("android", "robot", "near", 0.6)] * 90,
+        folder / LEXICON_FILE,
+    )
     return folder
 
 
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten pictures of 64 pixels."""
-    return write_corpus(tmp_path_factory.mktemp("made") / "corpus", 64)
+    """Ten pictures of 128 pixels."""
+    return write_corpus(tmp_path_factory.mktemp("made") / "corpus", 128)

@@ -42,10 +42,13 @@ def build(
     ),
     size: Annotated[
         int, typer.Option(min=16, max=512, help="Side of the pictures in pixels.")
-    ] = 64,
+    ] = 128,
     workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 2,
+    wordnet: Annotated[
+        Path, typer.Option(help="Folder of WordNet's files, as Debian's wordnet-base has them.")
+    ] = Path("/usr/share/wordnet"),
 ) -> None:
-    """Fetch the openly licensed emoji sets with npm, render them and write the corpus.
+    """Fetch the openly licensed emoji sets with npm, render them, and look up what words mean.
 
     A corpus that is already there is left as it is. With --from, nothing is fetched, and the
     corpus is built anew from your own pictures.
@@ -53,12 +56,13 @@ def build(
     if pictures is not None:
         _build_own(pictures, out or Path("runs/own-corpus"), size)
         return
-    from ninefold.corpus.build import build_corpus
+    from ninefold.corpus.build import build_corpus, build_words
 
     out = out or Path("runs/corpus")
     with progress_bar("Rendering pictures") as advance_to:
         count = build_corpus(out, cache, size, workers, advance_to)
     tell(f"{count} pictures of {size} pixels in {out}")
+    tell(f"{build_words(out, cache, wordnet)} words that mean one of them")
 
 
 def _build_own(pictures: Path, out: Path, size: int) -> None:

@@ -13,6 +13,7 @@ from ninefold.errors import UserError
 
 if TYPE_CHECKING:
     from ninefold.checkpoints.native import ModelConfig
+    from ninefold.training.pocket import PocketRun
 
 
 APART = ("evaluator", "finetune")
@@ -25,8 +26,8 @@ def train(
     stage: Annotated[
         str,
         typer.Argument(
-            help="tokenizer, vqgan, dallebart, vqgan-decoder, clip, export; or pocket for all "
-            "of these; or evaluator; or finetune."
+            help="tokenizer, vqgan, codes, dallebart, vqgan-decoder, clip, export; or pocket for "
+            "all of these; or evaluator; or finetune."
         ),
     ],
     corpus: Annotated[
@@ -51,6 +52,12 @@ def train(
     model: Annotated[
         str, typer.Option(help="Model that finetune teaches: its name or folder.")
     ] = "pocket",
+    scenes: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Composed scenes that pocket learns beside the corpus's pictures."
+        ),
+    ] = 14_000,
     steps: Annotated[int, typer.Option(min=1, help="Steps of finetune.")] = 1000,
     threads: Annotated[
         int, typer.Option(min=0, help="Threads of the processor; 0 leaves it to PyTorch.")
@@ -63,7 +70,7 @@ def train(
     """
     import torch
 
-    from ninefold.training.pocket import STAGES
+    from ninefold.training.pocket import STAGES, PocketRun
 
     if stage not in ("pocket", *APART, *STAGES):
         raise UserError(
@@ -80,7 +87,8 @@ def train(
         _finetune(corpus or Path("runs/own-corpus"), runs / "finetune", model, steps, folder, stop)
     else:
         stages = STAGES if stage == "pocket" else (stage,)
-        _train_pocket(stages, corpus or _CORPUS, runs, out or runs / "model", stop)
+        run = PocketRun(runs, corpus or _CORPUS, stop.is_asked, _tell_row, scenes)
+        _train_pocket(run, stages, out or runs / "model", stop)
 
 
 class _StopOnSignal:
@@ -100,12 +108,7 @@ class _StopOnSignal:
         signal.signal(number, signal.SIG_DFL)
 
 
-def _train_pocket(
-    stages: Sequence[str], corpus: Path, runs: Path, out: Path, stop: _StopOnSignal
-) -> None:
-    from ninefold.training.pocket import PocketRun
-
-    run = PocketRun(runs, corpus, stop.is_asked, _tell_row)
+def _train_pocket(run: "PocketRun", stages: Sequence[str], out: Path, stop: _StopOnSignal) -> None:
     for name in stages:
         if stop.is_asked():
             raise typer.Abort

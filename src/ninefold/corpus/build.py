@@ -13,9 +13,19 @@ from pathlib import Path
 
 import numpy as np
 
+from ninefold.corpus.captions import names_of
 from ninefold.corpus.emoji import Emoji, read_emoji, read_pictures
+from ninefold.corpus.lexicon import (
+    LEXICON_FILE,
+    build_lexicon,
+    common_words,
+    read_lexicon,
+    write_lexicon,
+)
 from ninefold.corpus.render import render
+from ninefold.corpus.sentence_encoder import SentenceEncoder
 from ninefold.corpus.sources import PICTURE_SOURCES, WORD_SOURCE, Source, fetch_package
+from ninefold.corpus.wordnet import Nouns
 
 FORMAT = "ninefold-corpus-1"
 MANIFEST_FILE = "manifest.json"
@@ -80,6 +90,27 @@ def build_corpus(
     partial_manifest.write_text(json.dumps(content, indent=1))
     partial_manifest.rename(folder / MANIFEST_FILE)
     return len(records)
+
+
+def build_words(folder: Path, cache: Path, wordnet: Path) -> int:
+    """Write the lexicon of a corpus, unless it is there, and return the number of its words.
+
+    Args:
+        folder: of the corpus.
+        cache: folder of fetched packages.
+        wordnet: folder of WordNet's files.
+
+    Raises:
+        UserError: WordNet or the packages of the extra `train` are missing.
+    """
+    path = folder / LEXICON_FILE
+    if not path.exists():
+        emoji = read_emoji(fetch_package(WORD_SOURCE, cache))
+        nouns, encoder = Nouns(wordnet), SentenceEncoder()
+        names = (name for item in emoji for name in names_of(item.label) if " " not in name)
+        words = list(dict.fromkeys([*common_words(), *names]))
+        write_lexicon(build_lexicon(words, emoji, nouns, encoder.encode), path)
+    return len(read_lexicon(path))
 
 
 def is_built(folder: Path, size: int) -> bool:

@@ -34,6 +34,12 @@ class VQGANConfig:
     """Side in pixels of the pictures it is made for."""
     attn_resolutions: tuple[int, ...] = (16,)
     """Sides of the feature maps that have attention after each residual block."""
+    mid_attention: bool = True
+    """Whether there is attention at the lowest resolution. Without it a code depends on the pixels
+    around it, and on the rest of the picture only through the norms."""
+    pixel_shuffle: int = 1
+    """Pixels along a side that are folded into the channels of one position of the first level, and
+    unfolded after the last (sub-pixel convolution, Shi et al. 2016). 1 is the published network."""
     z_channels: int = 256
     """Channels between the convolutional networks and the 1×1 convolutions beside the codebook."""
     embed_dim: int = 256
@@ -67,13 +73,15 @@ class VQGANConfig:
                 f"resolution={self.resolution} must be a multiple of {self.downsampling}, "
                 f"the downsampling of {len(self.ch_mult)} levels."
             )
+        if self.pixel_shuffle < 1:
+            raise ValueError(f"pixel_shuffle={self.pixel_shuffle} must be at least 1.")
         if any(self.ch * multiple % self.norm_groups for multiple in self.ch_mult):
             raise ValueError(f"norm_groups={self.norm_groups} must divide the channels ch·ch_mult.")
 
     @property
     def downsampling(self) -> int:
         """Pixels along the side of one code."""
-        return int(2 ** (len(self.ch_mult) - 1))
+        return int(self.pixel_shuffle * 2 ** (len(self.ch_mult) - 1))
 
     @property
     def grid_size(self) -> int:
@@ -188,12 +196,12 @@ class Level(nn.Module):
 
 
 class Middle(nn.Module):
-    """Residual block, attention, residual block at the lowest resolution. (B, C, h, w)."""
+    """Residual block, attention if any, residual block at the lowest resolution. (B, C, h, w)."""
 
     def __init__(self, channels: int, config: VQGANConfig) -> None:
         super().__init__()
         self.block_1 = ResnetBlock(channels, channels, config)
-        self.attn_1 = AttnBlock(channels, config)
+        self.attn_1 = AttnBlock(channels, config) if config.mid_attention else nn.Identity()
         self.block_2 = ResnetBlock(channels, channels, config)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -208,20 +216,23 @@ class Encoder(nn.Module):
     def __init__(self, config: VQGANConfig) -> None:
         super().__init__()
         widths = [config.ch * multiple for multiple in config.ch_mult]
-        self.conv_in = nn.Conv2d(config.in_channels, config.ch, 3, padding=1)
+        self.shuffle = config.pixel_shuffle
+        folded = config.in_channels * self.shuffle**2
+        self.conv_in = nn.Conv2d(folded, config.ch, 3, padding=1)
         self.down = nn.ModuleList()
         for level, width in enumerate(widths):
             before = widths[level - 1] if level else config.ch
             resample = Downsample(width) if level < len(widths) - 1 else None
             channels = [before] + [width] * config.num_res_blocks
-            self.down.append(Level(channels, config.resolution >> level, config, resample))
+            side = config.resolution // self.shuffle >> level
+            self.down.append(Level(channels, side, config, resample))
         self.mid = Middle(widths[-1], config)
         self.norm_out = _group_norm(widths[-1], config)
         self.conv_out = nn.Conv2d(widths[-1], config.z_channels, 3, padding=1)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(B, 3, H, W) to (B, z_channels, h, w)."""
-        x = self.conv_in(pixels)
+        x = self.conv_in(F.pixel_unshuffle(pixels, self.shuffle) if self.shuffle > 1 else pixels)
         for level in self.down:
             x = level(x)
         features: Tensor = self.conv_out(F.silu(self.norm_out(self.mid(x))))
@@ -241,10 +252,13 @@ class Decoder(nn.Module):
             before = widths[level + 1] if level < len(widths) - 1 else width
             channels = [before] + [width] * (config.num_res_blocks + 1)
             resample = Upsample(width) if level else None
-            levels.append(Level(channels, config.resolution >> level, config, resample))
+            side = config.resolution // config.pixel_shuffle >> level
+            levels.append(Level(channels, side, config, resample))
         self.up = nn.ModuleList(levels)
         self.norm_out = _group_norm(config.ch * config.ch_mult[0], config)
-        self.conv_out = nn.Conv2d(config.ch * config.ch_mult[0], config.out_ch, 3, padding=1)
+        self.shuffle = config.pixel_shuffle
+        folded = config.out_ch * self.shuffle**2
+        self.conv_out = nn.Conv2d(config.ch * config.ch_mult[0], folded, 3, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, z_channels, h, w) to (B, out_ch, H, W), not clipped."""
@@ -252,7 +266,7 @@ class Decoder(nn.Module):
         for level in reversed(self.up):
             x = level(x)
         pixels: Tensor = self.conv_out(F.silu(self.norm_out(x)))
-        return pixels
+        return F.pixel_shuffle(pixels, self.shuffle) if self.shuffle > 1 else pixels
 
 
 class Codebook(nn.Module):

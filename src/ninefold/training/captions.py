@@ -1,6 +1,6 @@
 """The captions of the corpus as token ids, and the tokenizer that is learned from them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,29 +8,68 @@ from numpy.typing import NDArray
 
 from ninefold.corpus.build import Record
 from ninefold.corpus.captions import write_caption
+from ninefold.corpus.holdout import is_held_out
+from ninefold.corpus.lexicon import Entry
+from ninefold.corpus.scenes.describe import describe_scene
+from ninefold.corpus.scenes.scene import Scene
 from ninefold.corpus.vocabulary import train_tokenizer
 from ninefold.text import TextNormalizer, TextTokenizer
 
 CAPTIONS_PER_PICTURE = 16
+CAPTIONS_PER_SCENE = 2
+LEXICON_SHARE = 1 / 3
+"""Captions of a picture that name it by a word of the lexicon, where there is one."""
+NUM_FUNCTION_WORDS = 150
+"""Commonest words, which mean nothing in pictures unless they are an emoji's name."""
+
+Words = Mapping[str, Sequence[str]]
+"""Label of an emoji to the words of the lexicon that mean it."""
 
 
-def write_captions(records: Sequence[Record], seed: int) -> list[list[str]]:
-    """Write the normalized captions of every picture, `CAPTIONS_PER_PICTURE` each."""
-    normalize = TextNormalizer()
-    known: dict[str, str] = {}
+def choose_words(entries: Sequence[Entry]) -> Words:
+    """Return the words that captions may use: neither held out nor mere function words."""
+    words: dict[str, list[str]] = {}
+    for number, entry in enumerate(entries):
+        is_empty = number < NUM_FUNCTION_WORDS and entry.way != "name"
+        if not is_empty and not is_held_out("word", entry.word):
+            words.setdefault(entry.label, []).append(entry.word)
+    return words
+
+
+def write_captions(
+    records: Sequence[Record], seed: int, words: Words | None = None
+) -> list[list[str]]:
+    """Write the normalized captions of every picture, `CAPTIONS_PER_PICTURE` each.
+
+    A person's own captions stand as they were given; others are made of the label, the keywords
+    and, in some, a word of the lexicon in the label's place.
+    """
+    write = _NormalizedOnce()
     captions = []
     for number, record in enumerate(records):
+        meanings = (words or {}).get(record.label, ())
+        draw = np.random.Generator(np.random.Philox(key=[seed + number, 1 << 32]))
         of_picture = []
         for index in range(CAPTIONS_PER_PICTURE):
+            label = record.label
+            if meanings and draw.random() < LEXICON_SHARE:
+                label = meanings[int(draw.integers(len(meanings)))]
             if record.captions:
                 text = record.captions[index % len(record.captions)]
             else:
-                text = write_caption(record.label, record.tags, record.style, seed + number, index)
-            if text not in known:
-                known[text] = normalize(text)
-            of_picture.append(known[text])
+                text = write_caption(label, record.tags, record.style, seed + number, index)
+            of_picture.append(write(text))
         captions.append(of_picture)
     return captions
+
+
+def write_scene_captions(scenes: Iterable[Scene], seed: int) -> list[list[str]]:
+    """Write the normalized captions of every scene, `CAPTIONS_PER_SCENE` each."""
+    write = _NormalizedOnce()
+    return [
+        [write(describe_scene(scene, seed + number, i)) for i in range(CAPTIONS_PER_SCENE)]
+        for number, scene in enumerate(scenes)
+    ]
 
 
 def save_tokenizer(captions: Sequence[Sequence[str]], vocab_size: int, folder: Path) -> None:
@@ -50,3 +89,16 @@ def tokenize(captions: Sequence[Sequence[str]], tokenizer: TextTokenizer) -> NDA
                 known[caption] = tokenizer.encode(caption).ids
             rows.append(known[caption])
     return np.asarray(rows, np.int32).reshape(len(captions), -1, len(rows[0]))
+
+
+class _NormalizedOnce:
+    """The normaliser, which sees each text once."""
+
+    def __init__(self) -> None:
+        self.normalize = TextNormalizer()
+        self.known: dict[str, str] = {}
+
+    def __call__(self, text: str) -> str:
+        if text not in self.known:
+            self.known[text] = self.normalize(text)
+        return self.known[text]

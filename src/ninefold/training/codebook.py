@@ -16,9 +16,24 @@ class CodebookLearner(nn.Module):
     The buffers are float32; M is the number of vectors seen in a step, K codes, E their length.
     """
 
-    def __init__(self, codebook: Codebook, decay: float = 0.99, dead_below: float = 0.03) -> None:
-        """`dead_below`: a code whose running count per step is lower is restarted."""
+    def __init__(
+        self,
+        codebook: Codebook,
+        decay: float = 0.99,
+        dead_below: float = 0.03,
+        num_reserved: int = 0,
+    ) -> None:
+        """Start counting for a codebook.
+
+        Args:
+            codebook: what is learned.
+            decay: of counts and sums, per step.
+            dead_below: a code whose running count per step is lower is restarted.
+            num_reserved: how many of the first codes have a fixed meaning. They follow the vectors
+                that are given to them, are never restarted, and restarts leave those vectors out.
+        """
         super().__init__()
+        self.num_reserved = num_reserved
         count = len(codebook.embedding.weight)
         self.decay = decay
         self.dead_below = dead_below
@@ -40,8 +55,10 @@ class CodebookLearner(nn.Module):
         """
         vectors = vectors.float()
         weight = codebook.embedding.weight
+        free = (codes >= self.num_reserved).nonzero().flatten()
+        free = free if len(free) else torch.arange(len(vectors))
         if not self.is_started:
-            chosen = torch.randint(len(vectors), (len(weight),), generator=generator)
+            chosen = free[torch.randint(len(free), (len(weight),), generator=generator)]
             noise = torch.randn(weight.shape, generator=generator) * vectors.std() * 1e-2
             weight.copy_(vectors[chosen] + noise)
             self.counts.fill_(len(vectors) / len(weight))
@@ -53,10 +70,12 @@ class CodebookLearner(nn.Module):
         sums = torch.zeros_like(self.sums).index_add_(0, codes, vectors)
         self.counts.lerp_(counts, 1 - self.decay)
         self.sums.lerp_(sums, 1 - self.decay)
-        dead = (self.counts < self.dead_below).nonzero().flatten()
+        is_dead = self.counts < self.dead_below
+        is_dead[: self.num_reserved] = False
+        dead = is_dead.nonzero().flatten()
         if len(dead):
-            chosen = torch.randint(len(vectors), (len(dead),), generator=generator)
+            chosen = free[torch.randint(len(free), (len(dead),), generator=generator)]
             self.counts[dead] = len(vectors) / len(weight)
             self.sums[dead] = vectors[chosen] * self.counts[dead].unsqueeze(1)
-        weight.copy_(self.sums / self.counts.unsqueeze(1))
+        weight.copy_(self.sums / self.counts.clamp(min=1e-6).unsqueeze(1))
         return len(dead)

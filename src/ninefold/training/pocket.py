@@ -13,24 +13,32 @@ import torch
 from torch import Tensor
 
 from ninefold.checkpoints.native import ModelConfig, Network, save_model
-from ninefold.corpus.build import is_built, read_records
+from ninefold.corpus.build import is_built
+from ninefold.corpus.lexicon import LEXICON_FILE, Entry, read_lexicon
 from ninefold.errors import CheckpointError, UserError
 from ninefold.models.vqgan import VQGAN
-from ninefold.training.captions import save_tokenizer, write_captions
+from ninefold.training.captions import (
+    choose_words,
+    save_tokenizer,
+    write_captions,
+    write_scene_captions,
+)
 from ninefold.training.config import TrainConfig
+from ninefold.training.encoded import SCENE_SEED, encode_pictures, read_codes
+from ninefold.training.pictures import PictureSet
 from ninefold.training.recipes.clip import POCKET_CLIP, VOCAB_SIZE, pocket_clip
 from ninefold.training.recipes.dallebart import POCKET_DALLEBART, pocket_dallebart
-from ninefold.training.recipes.vqgan import POCKET_VQGAN, pocket_vqgan
+from ninefold.training.recipes.vqgan import POCKET_VQGAN, SOURCES, pocket_vqgan
 from ninefold.training.recipes.vqgan_decoder import pocket_vqgan_decoder
 from ninefold.training.state import FILE_NAME
 from ninefold.training.task import Task
 from ninefold.training.trainer import train
 
-STAGES = ("tokenizer", "vqgan", "dallebart", "vqgan-decoder", "clip", "export")
+STAGES = ("tokenizer", "vqgan", "codes", "dallebart", "vqgan-decoder", "clip", "export")
 """In the order of their needs; `vqgan-decoder` and `clip` may run beside `dallebart`."""
 
 PICTURE_SIZE = 256
-"""Side in pixels that pocket's 64-pixel pictures are enlarged to when they are delivered."""
+"""Side in pixels that pocket's 128-pixel pictures are enlarged to when they are delivered."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +49,12 @@ class PocketRun:
     corpus: Path
     should_stop: Callable[[], bool] = lambda: False
     on_log: Callable[[dict[str, float]], None] = lambda _row: None
+    num_scenes: int = 14_000
+    """Scenes that are encoded and learned beside the pictures of the corpus."""
 
     def __post_init__(self) -> None:
-        if not is_built(self.corpus, POCKET_VQGAN.resolution):
+        is_ready = is_built(self.corpus, POCKET_VQGAN.resolution)
+        if not is_ready or not (self.corpus / LEXICON_FILE).exists():
             raise UserError(
                 f"{self.corpus} holds no corpus of {POCKET_VQGAN.resolution} pixels; run "
                 f"`ninefold corpus build --out {self.corpus}` first."
@@ -51,25 +62,44 @@ class PocketRun:
 
     def train_tokenizer(self) -> None:
         """Learn the text tokenizer from the captions."""
-        captions = write_captions(read_records(self.corpus), seed=0)
+        pictures = PictureSet(self.corpus, SOURCES)
+        captions = write_captions(pictures.records, 0, choose_words(self._lexicon()))
+        scenes = (pictures.draw_scene(SCENE_SEED, number) for number in range(self.num_scenes))
+        captions += write_scene_captions(scenes, SCENE_SEED)
         save_tokenizer(captions, VOCAB_SIZE, self.root / "tokenizer")
 
     def train_vqgan(self) -> None:
         """Train encoder, codebook and decoder."""
         self._train("vqgan", pocket_vqgan(self.corpus))
 
+    def train_codes(self) -> None:
+        """Encode things and scenes, once, by the trained VQGAN."""
+        pictures = PictureSet(self.corpus, SOURCES)
+        encode_pictures(self.load_vqgan(), pictures, self.num_scenes, self.root / "codes")
+
     def train_dallebart(self) -> None:
         """Train the transformer on the codes of the trained VQGAN."""
-        made = pocket_dallebart(self.corpus, self._tokenizer(), self.load_vqgan())
+        made = pocket_dallebart(
+            PictureSet(self.corpus, SOURCES),
+            self._lexicon(),
+            self._tokenizer(),
+            self.load_vqgan(),
+            read_codes(self.root / "codes"),
+        )
         self._train("dallebart", made)
 
     def train_vqgan_decoder(self) -> None:
         """Train the decoder on, for the same codes."""
-        self._train("vqgan-decoder", pocket_vqgan_decoder(self.corpus, self.load_vqgan()))
+        pictures, vqgan = PictureSet(self.corpus, SOURCES), self.load_vqgan()
+        codes = read_codes(self.root / "codes")
+        self._train("vqgan-decoder", pocket_vqgan_decoder(pictures, vqgan, codes))
 
     def train_clip(self) -> None:
         """Train the ranking CLIP."""
-        self._train("clip", pocket_clip(self.corpus, self._tokenizer()))
+        made = pocket_clip(
+            PictureSet(self.corpus, SOURCES), self._lexicon(), self._tokenizer(), self.num_scenes
+        )
+        self._train("clip", made)
 
     def load_vqgan(self) -> VQGAN:
         """Return the trained VQGAN, with the finished decoder where there is one."""
@@ -106,6 +136,9 @@ class PocketRun:
     def _train(self, stage: str, made: tuple[Task, TrainConfig]) -> None:
         task, config = made
         train(task, config, self.root / stage, self.should_stop, self.on_log)
+
+    def _lexicon(self) -> list[Entry]:
+        return read_lexicon(self.corpus / LEXICON_FILE)
 
     def _tokenizer(self) -> Path:
         folder = self.root / "tokenizer"

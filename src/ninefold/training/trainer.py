@@ -7,13 +7,13 @@ batch follows from the step. Knows nothing of networks or data beyond the `Task`
 import json
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ninefold.training.autocast import autocast
 from ninefold.training.config import TrainConfig
 from ninefold.training.optimizer import build_optimizer, update_average
 from ninefold.training.schedule import learning_rate
@@ -70,27 +70,11 @@ def train(
     return state.average
 
 
-def autocast(config: TrainConfig) -> AbstractContextManager[None]:
-    """Return the context that runs the forward pass in the format that `config` asks for.
-
-    bfloat16 pays only where the processor multiplies it natively: with AVX2 alone it was measured
-    at a hundredth of the speed of float32 (docs/LOG.md).
-    """
-    is_native = torch.ops.mkldnn._is_mkldnn_bf16_supported() and _has_native_bfloat16()
-    if config.autocast == "bfloat16" or (config.autocast == "auto" and is_native):
-        return torch.autocast("cpu", dtype=torch.bfloat16)
-    return nullcontext()
-
-
-def _has_native_bfloat16() -> bool:
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-
-
 def _step(state: TrainState, task: Task, config: TrainConfig) -> dict[str, float]:
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate(state.step, config)
     state.model.train()
-    with autocast(config):
+    with autocast(config.autocast):
         loss, metrics = task.loss(state.step, config.batch_size)
     torch.autograd.backward(loss)
     norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.max_grad_norm)

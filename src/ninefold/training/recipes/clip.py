@@ -1,5 +1,6 @@
 """Recipe: the CLIP of pocket, which puts the best of the nine first."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,19 +8,26 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader expects
 from torch import Tensor
 
+from ninefold.corpus.lexicon import Entry
 from ninefold.models.clip import CLIP, CLIPConfig
 from ninefold.text import TextTokenizer
 from ninefold.text.encoded import EOS_ID, PAD_ID
-from ninefold.training.captions import tokenize, write_captions
+from ninefold.training.captions import (
+    choose_words,
+    tokenize,
+    write_captions,
+    write_scene_captions,
+)
 from ninefold.training.config import TrainConfig
+from ninefold.training.encoded import SCENE_SEED, to_pixels
 from ninefold.training.pictures import PictureSet
 
 TEXT_LENGTH = 32
-VOCAB_SIZE = 4096
+VOCAB_SIZE = 8192
 POCKET_CLIP = CLIPConfig(
     projection_dim=128,
-    image_size=64,
-    patch_size=8,
+    image_size=128,
+    patch_size=16,
     vision_width=128,
     vision_layers=4,
     vision_heads=4,
@@ -35,6 +43,8 @@ POCKET_CLIP = CLIPConfig(
     image_mean=(0.8, 0.75, 0.7),
     image_std=(0.3, 0.3, 0.35),
 )
+SCENE_SHARE = 1 / 3
+"""Share of a batch that are scenes."""
 VARIANTS = 16
 """Mirrored and moved versions that a picture is seen in."""
 MAX_LOGIT_SCALE = float(np.log(100))
@@ -44,36 +54,57 @@ class CLIPTask:
     """Contrastive learning (Radford et al. 2021) where pictures of one emoji are all positives."""
 
     def __init__(
-        self, corpus: Path, tokenizer: Path, config: CLIPConfig = POCKET_CLIP, seed: int = 1
+        self,
+        pictures: PictureSet,
+        lexicon: Sequence[Entry],
+        tokenizer: Path,
+        num_scenes: int,
+        config: CLIPConfig = POCKET_CLIP,
+        seed: int = 1,
     ) -> None:
         torch.manual_seed(seed)
-        self.pictures = PictureSet(corpus)
-        records = self.pictures.records
+        self.pictures, self.num_scenes, self.seed = pictures, num_scenes, seed
         encoder = TextTokenizer.from_folder(tokenizer, config.max_positions)
-        self.captions = tokenize(write_captions(records, seed=0), encoder)
+        records = pictures.records
+        self.things = tokenize(write_captions(records, 0, choose_words(lexicon)), encoder)
+        drawn = (pictures.draw_scene(SCENE_SEED, number) for number in range(num_scenes))
+        self.scenes = tokenize(write_scene_captions(drawn, SCENE_SEED), encoder)
         names = {record.hexcode: number for number, record in enumerate(records)}
-        self.kinds = torch.tensor([names[record.hexcode] for record in records])
-        self.seed = seed
+        self.kinds = np.asarray([names[record.hexcode] for record in records])
         self.model = CLIP(config)
 
     def loss(self, step: int, batch_size: int) -> tuple[Tensor, dict[str, float]]:
         """Cross-entropy of pictures given texts and of texts given pictures."""
-        indices = self.pictures.order(step, batch_size, self.seed)
-        draw = np.random.Generator(np.random.Philox(key=[self.seed, step + (1 << 32)]))
-        variants = draw.integers(VARIANTS, size=batch_size)
-        crops = [self.pictures.crop(int(i), int(v)) for i, v in zip(indices, variants, strict=True)]
-        pixels = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 255
-        chosen = draw.integers(self.captions.shape[1], size=batch_size)
-        tokens = self.captions[indices, chosen]
-        length = int((tokens != PAD_ID).sum(1).max())
-        ids = torch.from_numpy(tokens[:, :length].astype(np.int64))
+        pixels, ids, kinds = self.batch(step, batch_size)
         by_image, by_text = self.model(self.model.normalize(pixels), ids)
-        kinds = self.kinds[indices]
         target = (kinds[:, None] == kinds).float()
         target /= target.sum(1, keepdim=True)
         loss = (F.cross_entropy(by_image, target) + F.cross_entropy(by_text, target)) / 2
         right = (kinds[by_text.argmax(1)] == kinds).float().mean()
         return loss, {"retrieval": float(right)}
+
+    def batch(self, step: int, batch_size: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return pictures (B, 3, H, W) in [0, 1], token ids (B, T) and what they show (B,)."""
+        draw = np.random.Generator(np.random.Philox(key=[self.seed, step + (1 << 32)]))
+        num_scenes = round(batch_size * SCENE_SHARE) if self.num_scenes else 0
+        things = self.pictures.order(step, batch_size - num_scenes, self.seed)
+        scenes = draw.integers(self.num_scenes, size=num_scenes) if num_scenes else things[:0]
+        shown = [self.pictures.moved(int(i), int(draw.integers(VARIANTS))) for i in things]
+        shown += [self.pictures.scene(SCENE_SEED, int(i))[1] for i in scenes]
+        tokens = np.concatenate(
+            [
+                captions[chosen, draw.integers(captions.shape[1], size=len(chosen))]
+                for captions, chosen in ((self.things, things), (self.scenes, scenes))
+                if len(chosen)
+            ]
+        )
+        length = int((tokens != PAD_ID).sum(1).max())
+        kinds = np.concatenate([self.kinds[things], len(self.kinds) + scenes])
+        return (
+            to_pixels(np.stack(shown)),
+            torch.from_numpy(tokens[:, :length].astype(np.int64)),
+            torch.from_numpy(kinds),
+        )
 
     def after_step(self, step: int) -> None:  # noqa: ARG002 - part of the Task protocol
         """Keep the temperature in its bounds, as the paper does."""
@@ -84,7 +115,9 @@ class CLIPTask:
         """CLIP draws nothing."""
 
 
-def pocket_clip(corpus: Path, tokenizer: Path) -> tuple[CLIPTask, TrainConfig]:
+def pocket_clip(
+    pictures: PictureSet, lexicon: Sequence[Entry], tokenizer: Path, num_scenes: int
+) -> tuple[CLIPTask, TrainConfig]:
     """Return pocket's CLIP task and settings.
 
     Command: `ninefold train clip`.
@@ -96,7 +129,7 @@ def pocket_clip(corpus: Path, tokenizer: Path) -> tuple[CLIPTask, TrainConfig]:
         warmup_steps=100,
         weight_decay=0.1,
         ema_decay=0.99,
-        save_every=200,
+        save_every=100,
         log_every=20,
     )
-    return CLIPTask(corpus, tokenizer), config
+    return CLIPTask(pictures, lexicon, tokenizer, num_scenes), config

@@ -1,14 +1,15 @@
 """Recipe: the DalleBart of pocket, captions to 8×8 codes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader expects
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from ninefold.corpus.lexicon import Entry
 from ninefold.data.token_dataset import TokenDataset
 from ninefold.generation.decode import decode_picture
 from ninefold.generation.generate import TextInput, generate
@@ -16,23 +17,22 @@ from ninefold.generation.params import SamplingParams
 from ninefold.models.dallebart import DalleBart, DalleBartConfig
 from ninefold.models.vqgan import VQGAN
 from ninefold.text import TextTokenizer
-from ninefold.training.captions import tokenize, write_captions
+from ninefold.text.encoded import PAD_ID
+from ninefold.training.captions import (
+    choose_words,
+    tokenize,
+    write_captions,
+    write_scene_captions,
+)
 from ninefold.training.config import TrainConfig
+from ninefold.training.encoded import SCENE_SEED, EncodedPictures
 from ninefold.training.pictures import PictureSet
 from ninefold.training.recipes.clip import TEXT_LENGTH, VOCAB_SIZE
 from ninefold.training.recipes.vqgan import POCKET_VQGAN
 
-SOURCES = ("fluent-emoji-flat", "twemoji")
-"""Sets that are drawn: the two flattest. With so little computing time, seeing each of their
-pictures more often was worth more than seeing more of them (docs/LOG.md)."""
-VARIANTS = 1
-"""Versions of each picture that are encoded: 1 is the picture alone, more are mirrored or moved."""
 BLANK_CAPTIONS = 0.1
-BEGINNING = 4
-"""Codes of a beginning. The first codes are the ones that the caption must tell: what follows, the
-codes before it tell. Every other step learns only them, from more samples for the same time."""
-BEGINNINGS = 8
-"""Beginnings in a step for each whole picture in a step."""
+SCENE_SHARE = 0.4
+"""Share of a batch that are scenes; the others are single things."""
 POCKET_DALLEBART = DalleBartConfig(
     encoder_layers=2,
     decoder_layers=6,
@@ -48,7 +48,9 @@ POCKET_DALLEBART = DalleBartConfig(
     decoder_start_token_id=POCKET_VQGAN.n_embed,
 )
 SAMPLE_PROMPTS = (
-    "a red apple", "an octopus", "a robot", "a castle", "pizza", "a cat", "a rocket", "a house",
+    "a red apple", "an octopus", "a robot", "a castle", "pizza", "a blue cat", "three bananas",
+    "a frog in the snow", "a bear riding a bicycle", "a hamster wearing a top hat",
+    "an owl and a rocket", "godzilla in tokyo",
 )  # fmt: skip
 
 
@@ -57,39 +59,48 @@ class DalleBartTask:
 
     def __init__(
         self,
-        corpus: Path,
+        corpus: PictureSet,
+        lexicon: Sequence[Entry],
         tokenizer: Path,
         vqgan: VQGAN,
+        encoded: EncodedPictures,
         config: DalleBartConfig = POCKET_DALLEBART,
         seed: int = 2,
     ) -> None:
         torch.manual_seed(seed)
-        pictures = PictureSet(corpus, SOURCES)
         self.tokenizer = TextTokenizer.from_folder(tokenizer, config.max_text_length)
-        captions = tokenize(write_captions(pictures.records, seed=0), self.tokenizer)
         self.vqgan = vqgan.eval()
-        self.dataset = TokenDataset(
-            captions,
-            encode_pictures(self.vqgan, pictures),
-            np.asarray(self.tokenizer.encode_unconditional().ids, np.int32),
-        )
+        things = write_captions(corpus.records, 0, choose_words(lexicon))
+        drawn = (corpus.draw_scene(SCENE_SEED, number) for number in range(len(encoded.scenes)))
+        scenes = write_scene_captions(drawn, SCENE_SEED)
+        blank = np.asarray(self.tokenizer.encode_unconditional().ids, np.int32)
+        # Mirrored things would halve how often each is seen; in so short a training that is worse.
+        upright = encoded.things[:, :1]
+        self.things = TokenDataset(tokenize(things, self.tokenizer), upright, blank)
+        self.scenes = TokenDataset(tokenize(scenes, self.tokenizer), encoded.scenes[:, None], blank)
         self.seed = seed
         self.model = DalleBart(config)
         _initialize(self.model)
 
     def loss(self, step: int, batch_size: int) -> tuple[Tensor, dict[str, float]]:
-        """Mean cross-entropy in nats per code: of whole pictures, then of beginnings, in turn."""
-        is_whole = step % 2 == 0
-        size = batch_size if is_whole else batch_size * BEGINNINGS
-        batch = self.dataset.batch(step, size, self.seed, BLANK_CAPTIONS)
-        codes = batch.codes if is_whole else batch.codes[:, :BEGINNING]
+        """Mean cross-entropy in nats per code, over things and scenes."""
+        num_scenes = round(batch_size * SCENE_SHARE) if len(self.scenes) else 0
+        things = self.things.batch(step, batch_size - num_scenes, self.seed, BLANK_CAPTIONS)
+        batches = [things]
+        if num_scenes:
+            batches.append(self.scenes.batch(step, num_scenes, self.seed, BLANK_CAPTIONS))
+        tokens = _join_texts([batch.text_tokens for batch in batches])
+        codes = torch.cat([batch.codes for batch in batches])
         start = self.model.config.decoder_start_token_id
         inputs = F.pad(codes[:, :-1], (1, 0), value=start)
-        logits = self.model(batch.text_tokens, batch.text_mask, inputs)
-        loss = F.cross_entropy(logits.flatten(0, 1).float(), codes.flatten())
-        # Two losses of different size alternate, so each is logged as twice itself or nothing.
-        value = 2 * float(loss.detach())
-        return loss, {"whole": value * is_whole, "beginning": value * (not is_whole)}
+        logits = self.model(tokens, tokens != PAD_ID, inputs)
+        losses = F.cross_entropy(logits.transpose(1, 2).float(), codes, reduction="none")
+        of_sample = losses.detach().mean(1)
+        split = len(things.codes)
+        metrics = {"things": float(of_sample[:split].mean())}
+        if num_scenes:
+            metrics["scenes"] = float(of_sample[split:].mean())
+        return losses.mean(), metrics
 
     def after_step(self, step: int) -> None:
         """Everything is learned by gradients."""
@@ -98,7 +109,7 @@ class DalleBartTask:
         """Return four pictures of each of the sample prompts by the averaged weights."""
         model = DalleBart(self.model.config).eval()
         model.load_state_dict(average)
-        params = SamplingParams(seed=1, count=4, condition_scale=1.5, top_k=8, temperature=0.6)
+        params = SamplingParams(seed=1, count=4, condition_scale=2.0, top_k=16, temperature=0.7)
         columns = []
         for prompt in SAMPLE_PROMPTS:
             encoded = [self.tokenizer.encode(f" {prompt}"), self.tokenizer.encode_unconditional()]
@@ -110,35 +121,35 @@ class DalleBartTask:
         return Image.fromarray(np.concatenate(columns, axis=1))
 
 
-def encode_pictures(vqgan: VQGAN, pictures: PictureSet) -> NDArray[np.int32]:
-    """Encode the variants of all pictures; returns codes (P, `VARIANTS`, N)."""
-    rows = []
-    with torch.inference_mode():
-        for index in range(len(pictures)):
-            crops = np.stack([pictures.crop(index, variant) for variant in range(VARIANTS)])
-            pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
-            rows.append(vqgan.encode(pixels).numpy().astype(np.int32))
-    return np.stack(rows)
-
-
 def pocket_dallebart(
-    corpus: Path, tokenizer: Path, vqgan: VQGAN
+    corpus: PictureSet,
+    lexicon: Sequence[Entry],
+    tokenizer: Path,
+    vqgan: VQGAN,
+    encoded: EncodedPictures,
 ) -> tuple[DalleBartTask, TrainConfig]:
     """Return pocket's DalleBart task and settings.
 
-    Command: `ninefold train dallebart`.
+    Command: `ninefold train dallebart`. Hours and losses of the run that made the shipped weights
+    are in docs/LOG.md.
     """
     config = TrainConfig(
-        num_steps=4000,
-        batch_size=12,
-        learning_rate=1e-3,
+        num_steps=3000,
+        batch_size=32,
+        learning_rate=1.5e-3,
         warmup_steps=100,
         weight_decay=0.05,
         betas=(0.9, 0.98),
         ema_decay=0.995,
         save_every=250,
     )
-    return DalleBartTask(corpus, tokenizer, vqgan), config
+    return DalleBartTask(corpus, lexicon, tokenizer, vqgan, encoded), config
+
+
+def _join_texts(texts: Sequence[Tensor]) -> Tensor:
+    """Return the texts (B, T) of several batches, padded to the longest."""
+    length = max(text.shape[1] for text in texts)
+    return torch.cat([F.pad(text, (0, length - text.shape[1]), value=PAD_ID) for text in texts])
 
 
 def _initialize(model: DalleBart) -> None:

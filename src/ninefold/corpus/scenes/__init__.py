@@ -1,0 +1,1 @@
+"""Scenes composed from the corpus: backgrounds, attributes, counts and relations, by a grammar."""
