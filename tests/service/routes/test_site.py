@@ -153,6 +153,18 @@ async def test_a_form_that_cannot_be_drawn_says_why_and_keeps_what_was_written(
     assert f'value="{fields["prompt"]}"' in answer.text
 
 
+async def test_a_form_of_another_site_draws_nothing_and_changes_no_cookie(
+    service: RunningService,
+) -> None:
+    headers = {"sec-fetch-site": "cross-site", "accept": "text/html"}
+    answer = await service.http.post("/draw", data={"prompt": "a castle"}, headers=headers)
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+    headers["sec-fetch-site"] = "same-origin"
+    own = await service.http.post("/draw", data={"prompt": "a castle"}, headers=headers)
+    assert own.status_code == 303
+
+
 async def test_a_million_marks_are_refused_in_a_sentence(service: RunningService) -> None:
     marks = {"prompt": "a" + "\u0301" * 1_000_000}
     people = {"accept": "text/html"}

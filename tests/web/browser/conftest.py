@@ -65,7 +65,7 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium. Of this package alone: Playwright keeps an event loop in the thread."""
     if not Path(CHROMIUM).is_file():
         pytest.fail(f"There is no {CHROMIUM}; run scripts/install_page_tools.sh.")
-    expect.set_options(timeout=15_000)  # machines of CI are busy at times
+    expect.set_options(timeout=60_000)  # machines of CI are busy at times
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield opened
@@ -121,7 +121,7 @@ OpenVisitor = Callable[..., Visitor]
 def visit(site: Site, browser: Browser) -> Iterator[OpenVisitor]:
     """Open the site as a new visitor; in the end nobody may have had reason to complain."""
     visitors: list[Visitor] = []
-    site.engine.step_s = 0.0
+    site.engine.release()
 
     def open_visitor(**options: Any) -> Visitor:
         options = {
@@ -130,7 +130,7 @@ def visit(site: Site, browser: Browser) -> Iterator[OpenVisitor]:
             **options,
         }
         context = browser.new_context(locale="en-GB", **options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         visitor = Visitor(context, site.address)
         context.on("page", visitor.watch)
         visitors.append(visitor)

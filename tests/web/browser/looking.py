@@ -35,8 +35,6 @@ def drawn_share(page: Page) -> float:
     return float(value or 0)
 
 
-def wait_until_drawing(page: Page, share: float = 0.2) -> None:
-    """Wait until at least this much is drawn."""
-    page.wait_for_function(
-        "share => Number(document.querySelector('.job-status progress').value) >= share", arg=share
-    )
+def wait_until_drawing(page: Page) -> None:
+    """Wait until there is something to see."""
+    expect(page.locator(".board img.is-preview").first).to_be_visible()

@@ -1,29 +1,35 @@
 """The real service beside the tests: in a thread with a loop of its own, with a tiny model.
 
-Only the pace is a test's to choose, so that there is time to look at a drawing while it is drawn.
+A test may hold a drawing after its first preview, so that there is time to look at it.
 """
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Coroutine
 from concurrent.futures import Future
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import psycopg
+from torch import Tensor
 
+from ninefold.checkpoints.registry import find_model
+from ninefold.devices import resolve_device
+from ninefold.engine.async_engine import AsyncEngine
+from ninefold.engine.backend import Backend, Rows
+from ninefold.engine.backends import load_engine_parts
+from ninefold.engine.config import EngineConfig
 from ninefold.engine.request import (
-    Advanced,
     DrawRequest,
     Engine,
     EngineEvent,
     EngineInfo,
     EngineLoad,
+    Previewed,
 )
-from ninefold.service.engines import build_engine
 from ninefold.service.settings import Settings
 from ninefold.service.store.database import connection_string, migrate
 from ninefold.service.store.embedded import EmbeddedPostgres
@@ -32,42 +38,70 @@ from tests.service.running import RunningService, running_service
 _Result = TypeVar("_Result")
 
 
-@dataclass
-class UnhurriedEngine:
-    """Draws as another engine does, and lets `step_s` seconds pass after every step."""
+class UnhurriedBackend:
+    """Steps as another backend does, after a pause, so that there is time for previews."""
 
-    engine: Engine
-    step_s: float = 0.0
+    def __init__(self, backend: Backend) -> None:
+        """Step with a backend."""
+        self._backend = backend
+        self.name, self.dtype, self.num_texts = backend.name, backend.dtype, backend.num_texts
+        self.pause_s = 0.0
+
+    def read_text(self, entry: int, tokens: Tensor, mask: Tensor) -> None:
+        """Encode a text."""
+        self._backend.read_text(entry, tokens, mask)
+
+    def step(self, rows: Rows) -> Tensor:
+        """Return the logits of the next code."""
+        time.sleep(self.pause_s)  # in the engine's own thread
+        return self._backend.step(rows)
+
+
+class HeldEngine:
+    """Draws as another engine does; while it is held it tells nothing after a first preview."""
+
+    def __init__(self, engine: Engine, backend: UnhurriedBackend) -> None:
+        """Draw with an engine that steps with `backend`."""
+        self._engine, self._backend = engine, backend
+        self._is_held = False
+
+    def hold(self) -> None:
+        """Draw slowly, and tell of no more than a first preview."""
+        self._is_held, self._backend.pause_s = True, 0.25
+
+    def release(self) -> None:
+        """Go on, as fast as can be."""
+        self._is_held, self._backend.pause_s = False, 0.0
 
     @property
     def info(self) -> EngineInfo:
         """What draws."""
-        return self.engine.info
+        return self._engine.info
 
     def load(self) -> EngineLoad:
         """Return how busy it is now."""
-        return self.engine.load()
+        return self._engine.load()
 
     async def submit(self, request: DrawRequest) -> AsyncIterator[EngineEvent]:
         """Draw a request."""
-        async for event in self.engine.submit(request):
+        async for event in self._engine.submit(request):
             yield event
-            if isinstance(event, Advanced) and self.step_s:
-                await asyncio.sleep(self.step_s)
+            while self._is_held and isinstance(event, Previewed):
+                await asyncio.sleep(0.02)
 
     async def cancel(self, request_id: str) -> bool:
         """End a request."""
-        return await self.engine.cancel(request_id)
+        return await self._engine.cancel(request_id)
 
     async def close(self) -> None:
         """Cancel everything and let go of the model."""
-        await self.engine.close()
+        await self._engine.close()
 
 
 class Site:
     """A service that is open to browsers for the time of a `with` block."""
 
-    engine: UnhurriedEngine
+    engine: HeldEngine
     service: RunningService
 
     def __init__(self, settings: Settings, data: Path) -> None:
@@ -96,7 +130,7 @@ class Site:
         url = url.set(database="site")
         migrate(url)
         self._thread.start()
-        self.engine = UnhurriedEngine(build_engine(self._settings))
+        self.engine = self._open_engine()
         opening = running_service(self._settings, url)
         self.service = self.run(self._stack.enter_async_context(opening))
         self.run(self.service.add_worker(self.engine))
@@ -108,12 +142,20 @@ class Site:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.engine.release()
         self.run(self._stack.aclose())
         self.run(self.engine.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
         self._postgres.close()
+
+    def _open_engine(self) -> HeldEngine:
+        config = EngineConfig(num_threads=1)
+        folder, place = find_model(self._settings.model), resolve_device("cpu")
+        model, backend = load_engine_parts(folder, place, "auto", config.num_slots)
+        unhurried = UnhurriedBackend(backend)
+        return HeldEngine(AsyncEngine(model, unhurried, config), unhurried)
 
     def run(self, work: Coroutine[Any, Any, _Result], timeout_s: float = 60) -> _Result:
         """Do work in the service's loop and return what it returns."""

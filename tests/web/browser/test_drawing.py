@@ -38,18 +38,18 @@ def test_a_tile_of_the_empty_board_draws_what_it_says(page: Page) -> None:
 
 
 def test_pictures_sharpen_while_they_are_drawn(page: Page, site: Site) -> None:
-    site.engine.step_s = 0.25
+    site.engine.hold()
     draw(page, "a castle")
     expect(page.locator(".board img.is-preview").first).to_be_visible()
     expect(page.locator(".job-status-headline")).to_have_text(re.compile(r"Drawing, \d+ %"))
     expect(page.locator(".job-status-clock")).to_have_text(re.compile(r"0:0\d"))
-    site.engine.step_s = 0.0
+    site.engine.release()
     see_nine(page)
     expect(page.locator(".board img.is-preview")).to_have_count(0)
 
 
 def test_a_reload_finds_the_drawing_where_it_was(page: Page, site: Site) -> None:
-    site.engine.step_s = 0.3
+    site.engine.hold()
     draw(page, "a frog")
     wait_until_drawing(page)
     before = drawn_share(page)
@@ -58,30 +58,30 @@ def test_a_reload_finds_the_drawing_where_it_was(page: Page, site: Site) -> None
     assert drawn_share(page) >= before
     expect(page.locator(".board img.is-preview").first).to_be_visible()
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
-    site.engine.step_s = 0.0
+    site.engine.release()
     see_nine(page)
 
 
 def test_two_tabs_show_the_same(visit: OpenVisitor, site: Site) -> None:
     visitor = visit()
     first = visitor.page()
-    site.engine.step_s = 0.2
+    site.engine.hold()
     job_id = draw(first, "a rocket")
     second = visitor.page(f"/g/{job_id}")
     expect(second.locator(".job-status-headline")).to_have_text(re.compile("Drawing|next"))
-    site.engine.step_s = 0.0
+    site.engine.release()
     assert see_nine(first) == see_nine(second)
 
 
 def test_a_stranger_with_the_address_sees_it_but_may_not_cancel(
     visit: OpenVisitor, site: Site
 ) -> None:
-    site.engine.step_s = 0.2
+    site.engine.hold()
     job_id = draw(visit().page(), "a house")
     other = visit().page(f"/g/{job_id}")
     expect(other.locator(".job-status-headline")).to_have_text(re.compile("Drawing|next"))
     expect(other.get_by_role("button", name="Cancel")).to_be_hidden()
-    site.engine.step_s = 0.0
+    site.engine.release()
     see_nine(other)
     expect(other.get_by_role("button", name="Put in the gallery")).to_be_hidden()
 
@@ -89,13 +89,13 @@ def test_a_stranger_with_the_address_sees_it_but_may_not_cancel(
 def test_a_network_that_goes_and_returns_loses_nothing(visit: OpenVisitor, site: Site) -> None:
     visitor = visit()
     page = visitor.page()
-    site.engine.step_s = 0.2
+    site.engine.hold()
     draw(page, "a guitar")
     wait_until_drawing(page)
     visitor.context.set_offline(True)
     expect(page.locator(".job-status-detail")).to_contain_text("The connection is away")
     expect(page.locator(".offline")).to_be_visible()
-    site.engine.step_s = 0.0
+    site.engine.release()
     page.wait_for_timeout(500)
     expect(page.locator(".job-status-headline")).to_have_text(re.compile("Drawing"))
     visitor.context.set_offline(False)
@@ -128,9 +128,10 @@ def test_back_leads_to_the_empty_board_and_forward_to_the_drawing(page: Page) ->
 
 
 def test_a_drawing_can_be_cancelled(page: Page, site: Site) -> None:
-    site.engine.step_s = 0.3
+    site.engine.hold()
     job_id = draw(page, "a robot")
     page.get_by_role("button", name="Cancel").click()
+    site.engine.release()
     expect(page.locator(".job-status-headline")).to_have_text("Cancelled")
     assert site.run(site.service.job(job_id))["status"] == "cancelled"
     expect(page.get_by_role("button", name="Again", exact=True)).to_be_visible()

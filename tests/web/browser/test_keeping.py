@@ -42,13 +42,13 @@ def test_the_history_is_searched_exported_and_deleted(page: Page, site: Site) ->
 def test_a_drawing_that_was_left_is_in_the_history_and_can_be_gone_back_to(
     page: Page, site: Site
 ) -> None:
-    site.engine.step_s = 0.3
+    site.engine.hold()
     draw(page, "a rocket")
     page.get_by_role("link", name="History").click()
     expect(page.locator(CARDS)).to_contain_text("a rocket")
     expect(page.locator(CARDS)).to_contain_text("in the queue")
     page.get_by_role("link", name="a rocket").click()
-    site.engine.step_s = 0.0
+    site.engine.release()
     see_nine(page)
 
 

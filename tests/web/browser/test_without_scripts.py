@@ -17,13 +17,13 @@ def test_a_form_leads_to_a_page_that_refreshes_until_nine_are_there(
     visit: OpenVisitor, site: Site
 ) -> None:
     page = plain_page(visit)
-    site.engine.step_s = 0.1
+    site.engine.hold()
     page.get_by_label("What should be drawn?").fill("a red apple")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/g/[\w-]+$"))
     expect(page.locator(".job-status-detail noscript")).to_be_visible()
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
-    site.engine.step_s = 0.0
+    site.engine.release()
     expect(page.locator(PICTURES)).to_have_count(9)
     expect(page.get_by_text("Nine pictures", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
