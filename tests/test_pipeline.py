@@ -217,6 +217,7 @@ def test_a_number_format_is_the_transformers_alone(tiny_model: Path) -> None:
     model = TextToImage.load(tiny_model, device="cpu", dtype="bfloat16")
     drawing = model.draw(PROMPT, replace(count=1))
     assert drawing.dtype == drawing.recipe(drawing.pictures[0]).settings["dtype"] == "bfloat16"
+    assert model.dallebart is not None
     assert str(model.dallebart.lm_head.weight.dtype) == "torch.bfloat16"
     assert str(model.vqgan.quantize.embedding.weight.dtype) == "torch.float32"
 

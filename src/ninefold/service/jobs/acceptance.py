@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sqlalchemy import func, insert, select
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import func, insert
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,14 +19,15 @@ from ninefold.generation.params import SamplingParams, get_preset
 from ninefold.safety.verdict import Action, Verdict
 from ninefold.service import metrics
 from ninefold.service.jobs.estimate import expected_seconds
-from ninefold.service.jobs.fair_share import Tags, cost_of, next_tags
+from ninefold.service.jobs.fair_share import cost_of, next_tags
 from ninefold.service.jobs.ladder import Ladder
 from ninefold.service.jobs.load import Ahead, read_capacity, work_ahead
 from ninefold.service.jobs.queue import Queue
+from ninefold.service.jobs.shares import read_tags, take_tags
 from ninefold.service.model_facts import ModelFacts
 from ninefold.service.problems import Problem, invalid
 from ninefold.service.settings import Settings
-from ninefold.service.store.tables import Job, JobEvent, Lane, Share
+from ninefold.service.store.tables import Job, JobEvent
 from ninefold.service.visitors import Requester, new_id
 from ninefold.text.prompt import clean_prompt
 
@@ -157,7 +157,7 @@ class Reception:
         """
         tier = requester.tier
         capacity = await read_capacity(connection, self._settings.stalled_s)
-        virtual_time, last_finish = await _read_tags(connection, requester)
+        virtual_time, last_finish = await read_tags(connection, requester)
         start = next_tags(virtual_time, last_finish, cost=1).start
         ahead = await work_ahead(connection, tier.lane, start)
         wait_s = expected_seconds(ahead.steps, 0, capacity)
@@ -168,7 +168,7 @@ class Reception:
         eta_s = expected_seconds(ahead.steps, steps, capacity)
         if wait_s is not None and wait_s > tier.max_wait_s:
             raise self._too_busy(wait_s, tier.max_wait_s, ahead)
-        tags = await _take_tags(connection, requester, cost_of(params.num_drawn, tier.share))
+        tags = await take_tags(connection, requester, cost_of(params.num_drawn, tier.share))
         has_previews = self.ladder.has_previews(wait_s)
         notices = [*prepared.notices, *fewer]
         if self._settings.previews and not has_previews:
@@ -261,39 +261,6 @@ def refused(verdict: Verdict) -> Problem:
         "appeal": verdict.appeal,
     }
     return Problem(422, "prompt_refused", verdict.reason, extra={"refusal": refusal})
-
-
-async def _read_tags(connection: AsyncConnection, requester: Requester) -> tuple[int, int]:
-    lane = requester.tier.lane
-    finish = (
-        select(Share.finish_tag)
-        .where(Share.share == requester.share, Share.lane == lane)
-        .scalar_subquery()
-    )
-    statement = select(Lane.virtual_time, func.coalesce(finish, 0)).where(Lane.lane == lane)
-    virtual_time, last_finish = (await connection.execute(statement)).one()
-    return int(virtual_time), int(last_finish)
-
-
-async def _take_tags(connection: AsyncConnection, requester: Requester, cost: int) -> Tags:
-    """Advance the visitor's share; requests of one visitor follow each other here."""
-    lane = requester.tier.lane
-    virtual_time = select(Lane.virtual_time).where(Lane.lane == lane).scalar_subquery()
-    statement = (
-        upsert(Share)
-        .values(share=requester.share, lane=lane, finish_tag=virtual_time + cost)
-        .on_conflict_do_update(
-            index_elements=[Share.share, Share.lane],
-            # As `next_tags` has it.
-            set_={
-                "finish_tag": func.greatest(Share.finish_tag, virtual_time) + cost,
-                "updated_at": func.now(),
-            },
-        )
-        .returning(Share.finish_tag)
-    )
-    finish = int((await connection.execute(statement)).scalar_one())
-    return Tags(finish - cost, finish)
 
 
 def _settings_of(params: SamplingParams) -> dict[str, Any]:
