@@ -115,7 +115,7 @@ class Trial:
         """SIGTERM a process, wait for it to end by itself, and start another."""
         self.processes[role].terminate()
         # uvicorn raises the signal again at its end, and a process that starts has no handler yet.
-        assert self.processes[role].wait(30) in (0, -signal.SIGTERM)
+        assert self.processes[role].wait(120) in (0, -signal.SIGTERM)
         self.start(role)
 
     def pause(self, role: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import hypothesis
 import pytest
@@ -67,7 +68,7 @@ def test_any_request_is_answered_as_the_document_says(
     @hypothesis.settings(
         max_examples=15, deadline=None, suppress_health_check=list(hypothesis.HealthCheck)
     )
-    def check(case: schemathesis.Case) -> None:
+    def check(case: "schemathesis.Case[Any]") -> None:
         arguments = case.as_transport_kwargs(base_url="http://testserver")
         arguments.pop("cookies", None)  # nothing in the document is one
         answer = client.request(
@@ -78,5 +79,5 @@ def test_any_request_is_answered_as_the_document_says(
     check()
 
 
-def _without_none(arguments: dict[str, object]) -> dict[str, object]:
+def _without_none(arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not None}

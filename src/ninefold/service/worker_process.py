@@ -35,11 +35,12 @@ def run_worker(settings: Settings, url: URL) -> None:
 async def _run(settings: Settings, url: URL) -> None:
     from ninefold.service.engines import build_engine  # PyTorch comes with it
 
+    # Until the model is loaded nothing is held, so that a signal may simply end the process.
+    engine = await asyncio.to_thread(build_engine, settings)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    engine = await asyncio.to_thread(build_engine, settings)
     database = build_async_engine(url, pool_size=5)
     objects = Objects.open(settings.pictures_url, settings.data, settings.storage_patience_s)
     async with Queue(url).open() as queue:
