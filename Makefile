@@ -39,6 +39,7 @@ policy: $(DEV_STAMP) ## Precision and recall of the prompt policy; fails below i
 	$(RUN)/ninefold policy test
 
 unit: $(DEV_STAMP) $(PAGE_STAMP) ## Tests with branch coverage
+	bash scripts/install_postgresql.sh
 	$(RUN)/pytest --cov --cov-report=
 	$(RUN)/coverage report --fail-under=90
 	$(RUN)/coverage report --include='*/generation/*,*/checkpoints/*,*/text/*' --fail-under=95

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import psutil
 import psycopg
 from blake3 import blake3
 from psycopg.rows import namedtuple_row
@@ -130,11 +131,12 @@ class Trial:
 
     def restart_database(self) -> None:
         """Stop PostgreSQL without warning (SIGQUIT), and start it again."""
-        pid = self.postgres.pid
-        os.kill(pid, signal.SIGQUIT)
-        while _exists(pid):
+        process = self.postgres.process
+        process.send_signal(signal.SIGQUIT)
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
             time.sleep(0.05)
-        self.postgres.revive()
+        while not self.postgres.is_running:
+            self.postgres.revive()
 
     @contextlib.contextmanager
     def refusing_store(self) -> Iterator[None]:
@@ -258,13 +260,3 @@ class Trial:
             assert data, path
             if extension == "png":
                 assert blake3(data).hexdigest() == picture.hash
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    # A process that nobody has waited for yet is there and dead.
-    state = Path(f"/proc/{pid}/stat")
-    return not (state.is_file() and state.read_text().rpartition(")")[2].split()[0] == "Z")

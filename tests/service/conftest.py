@@ -1,7 +1,9 @@
 """One PostgreSQL for all tests of the service, a database for each, and a whole service."""
 
 import itertools
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +36,29 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NINEFOLD_DATA", str(tmp_path / "data"))
 
 
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that other users may look into, as PostgreSQL does under root.
+
+    pytest's own are closed to them, and closed again whenever another run of it starts.
+    """
+    with tempfile.TemporaryDirectory(prefix="ninefold-test-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+def postgres_folder() -> Iterator[Path]:
+    """Where the tests' PostgreSQL lies."""
+    with open_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_folder: Path) -> Iterator[URL]:
     """The embedded PostgreSQL, with a migrated database called "migrated" to copy from."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    server = EmbeddedPostgres(postgres_folder)
     execute(server.url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
     execute(server.url, "CREATE DATABASE migrated")
     migrate(server.url.set(database="migrated"))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.service.chaos import STALLED_S, Trial
+from tests.service.conftest import open_folder
 
 pytestmark = pytest.mark.anyio
 
@@ -18,8 +19,8 @@ RECOVERY_S = 30
 """Seconds within which the jobs of a lost worker are drawn again, as promised."""
 
 
-async def test_nothing_is_lost_whatever_dies(tmp_path: Path, tiny_model: Path) -> None:
-    with Trial(tmp_path, tiny_model) as trial:
+async def test_nothing_is_lost_whatever_dies(tiny_model: Path) -> None:
+    with open_folder() as folder, Trial(folder, tiny_model) as trial:
         await trial.wait_until_ready()
         asking = asyncio.create_task(trial.submit(range(JOBS)))
         await asyncio.sleep(1.0)

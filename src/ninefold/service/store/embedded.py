@@ -8,6 +8,7 @@ import contextlib
 import warnings
 from pathlib import Path
 
+import psutil
 from sqlalchemy import URL
 
 from ninefold.errors import NinefoldError
@@ -42,15 +43,25 @@ class EmbeddedPostgres:
         self.url: URL = parse_database_url(self._server.get_uri())
 
     @property
-    def pid(self) -> int:
-        """Number of the server's first process."""
-        return int(self._server.get_postmaster_info().pid)
+    def process(self) -> psutil.Process:
+        """The server's first process; it knows when its number has passed to another."""
+        process = self._server.get_postmaster_info().process
+        if process is None:
+            raise NinefoldError("The embedded PostgreSQL was not started.")
+        return process
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the server's process is there."""
+        try:
+            # Where nobody has collected it yet, a dead process still "runs".
+            return self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
 
     def revive(self) -> None:
         """Start the server again if it is gone."""
-        process = self._server.get_postmaster_info().process
-        # Where nobody has collected it yet, a dead process still "runs".
-        if process is not None and process.is_running() and process.status() != "zombie":
+        if self.is_running:
             return
         with contextlib.suppress(Exception):  # looked at again in a moment
             self._server.ensure_postgres_running()
