@@ -1,5 +1,7 @@
 """Laws of the products: right in each number format, and a row's own whatever the others are."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader expects
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from ninefold.engine.native.products import PackedProduct, time_products
 from ninefold.engine.native.structures import KINDS, Kind
+from ninefold.engine.threads import set_threads
 
 TOLERANCE: dict[Kind, float] = {"float32": 1e-5, "bfloat16": 1e-2, "int8": 6e-2}
 
@@ -69,3 +72,17 @@ def test_products_of_each_kind_can_be_timed() -> None:
     seconds = time_products(("int8", "float32"), num_rows=2, width=48)
     assert set(seconds) == {"int8", "float32"}
     assert all(0 < value < 10 for value in seconds.values())
+
+
+def test_products_at_the_same_time_on_many_threads_are_those_alone() -> None:
+    """Threads of two callers, more than there are cores, take pieces of many short loops."""
+    products = [PackedProduct("int8", torch.randn(400, 64)) for _ in range(4)]
+    rows = torch.randn(3, 64)
+    alone = [product(rows) for product in products]
+
+    def repeat(number: int) -> bool:
+        set_threads(5)
+        return all(torch.equal(products[number](rows), alone[number]) for _ in range(2000))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(repeat, range(4)))

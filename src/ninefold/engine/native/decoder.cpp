@@ -48,8 +48,7 @@ struct Step {
 
   void embed() const {
     const int64_t width = decoder.width;
-#pragma omp parallel for schedule(static)
-    for (int64_t r = 0; r < rows; r++) {
+    parallel_for(rows, [&](int64_t r) {
       float* x = decoder.x + r * width;
       const float* token = decoder.embed_tokens + tokens[r] * width;
       for (int64_t i = 0; i < width; i++) x[i] = token[i] * decoder.embed_scale;
@@ -57,14 +56,13 @@ struct Step {
         for (int64_t i = 0; i < width; i++)
           x[i] += decoder.embed_positions[positions[r] * width + i];
       normalise(x, x, width, decoder.embed_norm);
-    }
+    });
   }
 
   // x += post(product), then the inputs of the next product: pre(x).
   void add_and_feed(const Norm* post, int64_t stride, const Norm* pre, const Linear& next) const {
     const int64_t width = decoder.width;
-#pragma omp parallel for schedule(static)
-    for (int64_t r = 0; r < rows; r++) {
+    parallel_for(rows, [&](int64_t r) {
       float* x = decoder.x + r * width;
       float* product = decoder.wide + r * stride;
       float* normed = decoder.attended + r * width;
@@ -74,7 +72,7 @@ struct Step {
       }
       if (pre) normalise(x, normed, width, *pre);
       feed(r, pre ? normed : x, next);
-    }
+    });
   }
 
   template <bool IsBf16>
@@ -82,8 +80,7 @@ struct Step {
     const int64_t width = decoder.width, heads = decoder.heads, size = width / heads;
     const int64_t stride = padded(3 * width);
     const int64_t bytes = IsBf16 ? 2 : 4;
-#pragma omp parallel for schedule(static)
-    for (int64_t task = 0; task < rows * heads; task++) {
+    parallel_for(rows * heads, [&](int64_t task) {
       const int64_t r = task / heads, h = task % heads;
       const float* qkv = decoder.wide + r * stride + h * size;
       const int64_t offset = (places[r] * heads + h) * decoder.length * size * bytes;
@@ -92,7 +89,7 @@ struct Step {
       write_key_value<IsBf16>(keys, values, positions[r], size, qkv + width, qkv + 2 * width);
       attend<IsBf16>(qkv, keys, values, positions[r] + 1, size,
                      decoder.attended + r * width + h * size);
-    }
+    });
     feed_attended(layer.self_out);
   }
 
@@ -100,8 +97,7 @@ struct Step {
   void attend_text(const Layer& layer) const {
     const int64_t width = decoder.width, heads = decoder.heads, size = width / heads;
     const int64_t stride = padded(width), bytes = IsBf16 ? 2 : 4;
-#pragma omp parallel for schedule(static)
-    for (int64_t task = 0; task < rows * heads; task++) {
+    parallel_for(rows * heads, [&](int64_t task) {
       const int64_t r = task / heads, h = task % heads;
       const int64_t offset = (texts[r] * heads + h) * decoder.text_length * size * bytes;
       attend<IsBf16>(decoder.wide + r * stride + h * size,
@@ -109,19 +105,19 @@ struct Step {
                      static_cast<char*>(layer.text_values) + offset,
                      decoder.text_lengths[texts[r]], size,
                      decoder.attended + r * width + h * size);
-    }
+    });
     feed_attended(layer.cross_out);
   }
 
   void feed_attended(const Linear& next) const {
-#pragma omp parallel for schedule(static)
-    for (int64_t r = 0; r < rows; r++) feed(r, decoder.attended + r * decoder.width, next);
+    parallel_for(rows, [&](int64_t r) {
+      feed(r, decoder.attended + r * decoder.width, next);
+    });
   }
 
   void gate(const Norm& norm, const Linear& next) const {
     const int64_t inner = decoder.inner, stride = padded(2 * inner);
-#pragma omp parallel for schedule(static)
-    for (int64_t r = 0; r < rows; r++) {
+    parallel_for(rows, [&](int64_t r) {
       float* h = decoder.wide + r * stride;
       for (int64_t i = 0; i < inner; i += 16) {
         const __mmask16 m = lanes(inner - i);
@@ -131,7 +127,7 @@ struct Step {
       }
       normalise(h, h, inner, norm);
       feed(r, h, next);
-    }
+    });
   }
 
   template <bool IsBf16>

@@ -56,10 +56,10 @@ void norm_silu_round(const uint16_t* x, int64_t pixels, int64_t channels, int64_
   constexpr int64_t kPart = 512;
   const int64_t parts = (pixels + kPart - 1) / kPart, width = channels / groups;
   std::vector<ChannelSums> sums(parts, ChannelSums(channels));
-#pragma omp parallel for schedule(static)
-  for (int64_t part = 0; part < parts; part++)
+  parallel_for(parts, [&](int64_t part) {
     add_pixels(x + part * kPart * channels, std::min(kPart, pixels - part * kPart), channels,
                sums[part]);
+  });
   float low = 0.0f, high = 1e-6f;
   for (int64_t g = 0; g < groups; g++) {
     double sum = 0.0, squares = 0.0;
@@ -92,8 +92,7 @@ void norm_silu_round(const uint16_t* x, int64_t pixels, int64_t channels, int64_
   range[1] = zero;
   const __m512 inverse = _mm512_set1_ps(1.0f / scale);
   const __m512i zero_point = _mm512_set1_epi32(static_cast<int>(zero));
-#pragma omp parallel for schedule(static)
-  for (int64_t p = 0; p < pixels; p++)
+  parallel_for(pixels, [&](int64_t p) {
     for (int64_t c = 0; c < channels; c += 16) {
       const __m512 v = _mm512_fmadd_ps(load_bf16(x + p * channels + c),
                                        _mm512_loadu_ps(factor + c), _mm512_loadu_ps(shift + c));
@@ -102,5 +101,6 @@ void norm_silu_round(const uint16_t* x, int64_t pixels, int64_t channels, int64_
       const __m128i bytes = _mm512_cvtusepi32_epi8(_mm512_max_epi32(q, _mm512_setzero_si512()));
       _mm_storeu_si128(reinterpret_cast<__m128i*>(out + p * channels + c), bytes);
     }
+  });
 }
 }

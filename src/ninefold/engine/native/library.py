@@ -19,13 +19,14 @@ from pathlib import Path
 from ninefold.checkpoints.registry import data_folder
 from ninefold.errors import NinefoldError
 
-SOURCES = ("decoder.cpp", "attention.h", "image.h", "products.h", "rows.h")
+SOURCES = ("decoder.cpp", "attention.h", "image.h", "pool.h", "products.h", "rows.h")
 
 FLAGS = (
     "-O3",
     "-std=c++17",
     "-march=native",
-    "-fopenmp",
+    "-fopenmp",  # only to ask how many threads PyTorch would use
+    "-pthread",
     "-shared",
     "-fPIC",
     # Without these two, g++ keeps the accumulators of the inner loop in memory.

@@ -102,8 +102,7 @@ void multiply(const Linear& linear, const uint32_t* a, const float* row_scale, i
   const int64_t groups = groups_of(Kind, linear.inputs);
   const int64_t stride = padded(linear.outputs), panels = stride / kPanel;
   const int64_t blocks = (rows + kRows - 1) / kRows;
-#pragma omp parallel for schedule(static)
-  for (int64_t p = 0; p < panels; p++) {
+  parallel_for(panels, [&](int64_t p) {
     const uint32_t* b = linear.panels + p * groups * kPanel;
     for (int64_t block = 0; block < blocks; block++) {
       // Blocks of nearly equal size: 10 rows are 5 and 5, not 9 and 1.
@@ -115,7 +114,7 @@ void multiply(const Linear& linear, const uint32_t* a, const float* row_scale, i
                                   linear.column_scale + p * kPanel,
                                   linear.column_sum + p * kPanel);
     }
-  }
+  });
 }
 
 void multiply(const Linear& linear, const uint32_t* a, const float* row_scale, int64_t rows,
@@ -139,8 +138,7 @@ int64_t packed_size(int64_t kind, int64_t outputs, int64_t inputs) {
 void pack(int64_t kind, const float* weight, int64_t outputs, int64_t inputs, uint32_t* panels,
           float* column_scale, int32_t* column_sum) {
   const int64_t groups = groups_of(kind, inputs), size = kind == kFloat32 ? 1 : kind == kBfloat16 ? 2 : 4;
-#pragma omp parallel for schedule(static)
-  for (int64_t n = 0; n < padded(outputs); n++) {
+  parallel_for(padded(outputs), [&](int64_t n) {
     const float* row = weight + n * inputs;
     const bool is_real = n < outputs;
     float top = 0.0f;
@@ -169,7 +167,7 @@ void pack(int64_t kind, const float* weight, int64_t outputs, int64_t inputs, ui
       column_scale[n] = top / 127.0f;
       column_sum[n] = 128 * sum;
     }
-  }
+  });
 }
 
 }

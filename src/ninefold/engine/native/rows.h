@@ -10,6 +10,8 @@
 
 #include <algorithm>
 
+#include "pool.h"
+
 namespace {
 
 constexpr float kEps = 1e-5f;
