@@ -62,6 +62,7 @@ class RunningService:
 
         self.stack.push_async_callback(end)
         self.workers.append(worker)
+        await worker.registered.wait()
         return worker
 
     async def post(self, prompt: str, **members: Any) -> dict[str, Any]:

@@ -47,6 +47,8 @@ class Worker:
             studio: what drawing needs; the engine is loaded.
         """
         self.id = new_id()
+        self.registered = asyncio.Event()
+        """Set once others see this worker."""
         self._settings, self._url, self._queue, self._studio = settings, url, queue, studio
         self._meter = RateMeter(studio.engine.load().image_steps_per_second)
         self._metered_at = time.monotonic()
@@ -69,6 +71,7 @@ class Worker:
         """
         if not await self._presence.register_unless(self._stopped):
             return
+        self.registered.set()
         side = [
             asyncio.create_task(self._presence.beat(self._settings.heartbeat_s)),
             asyncio.create_task(self._listen()),
