@@ -143,7 +143,7 @@ def test_each_kind_of_error_has_its_exit_code(
 def test_too_little_memory_is_answered_with_what_to_do(
     ninefold: RunInside, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def fail(*_arguments: object) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
         raise error
 
     monkeypatch.setattr(TextToImage, "load", fail)
