@@ -1,8 +1,10 @@
 """Every split that a model is measured on, by name."""
 
 from collections.abc import Callable
+from functools import partial
 
 from ninefold.evaluation.prompts import Corpus, Split, single_objects
+from ninefold.evaluation.scene_prompts import SCENE_KINDS, scene_split
 from ninefold.evaluation.word_prompts import unseen_words
 
 SplitBuilder = Callable[[Corpus, int, int], Split]
@@ -11,4 +13,5 @@ SplitBuilder = Callable[[Corpus, int, int], Split]
 SPLITS: dict[str, SplitBuilder] = {
     "single-objects": single_objects,
     "unseen-words": unseen_words,
+    **{kind.name: partial(scene_split, kind) for kind in SCENE_KINDS},
 }

@@ -1,7 +1,8 @@
 """Prompts of words that training never saw: "a viper", whose picture is that of a snake.
 
-No emoji has these words among its names and keywords, and training is to keep them out of captions.
-They were read through by a person: each means a thing that emoji show. The evaluator need not know
+The words are held out of training by hash (`corpus.holdout`), and no emoji has them among its names
+and keywords. They were read through by a person: of the held-out words of the lexicon, those that
+mean what it says, so that the model is measured and not the lexicon. The evaluator need not know
 them: it looks for the caption of the thing.
 """
 

@@ -5,18 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ninefold.checkpoints.evaluator import TOKENIZER_FILE, EvaluatorConfig, save_evaluator
-from ninefold.corpus.build import read_records
 from ninefold.errors import UserError
-from ninefold.training.captions import save_tokenizer, write_captions
-from ninefold.training.recipes.evaluator import (
-    CAPTION_SEED,
-    EVALUATOR_CLIP,
-    VOCAB_SIZE,
-    evaluator_recipe,
-)
+from ninefold.training.recipes.evaluator import EVALUATOR_CLIP, evaluator_recipe, learn_words
 from ninefold.training.trainer import train
 
-TRAINED_ON = "Real pictures of pocket's corpus; one in ten of its pictures held out by hash."
+TRAINED_ON = (
+    "Real pictures of pocket's corpus: single things, one picture in ten held out by hash, and "
+    "scenes composed of the others."
+)
 
 
 @dataclass(frozen=True)
@@ -43,8 +39,7 @@ class EvaluatorRun:
         """
         tokenizer = self.root / "tokenizer"
         if not (tokenizer / TOKENIZER_FILE).exists():
-            captions = write_captions(read_records(self.corpus), CAPTION_SEED)
-            save_tokenizer(captions, VOCAB_SIZE, tokenizer)
+            learn_words(self.corpus, tokenizer)
         task, config = evaluator_recipe(self.corpus, tokenizer)
         average = train(task, config, self.root, self.should_stop, self.on_log)
         if self.should_stop():
