@@ -35,7 +35,7 @@ def in_time(task: Awaitable[T]) -> T:
     """Run a test's coroutine, which must not take long."""
 
     async def limited() -> T:
-        return await asyncio.wait_for(task, 60)
+        return await asyncio.wait_for(task, 300)
 
     return asyncio.run(limited())
 

@@ -34,16 +34,16 @@ def test_fewer_paint_while_there_is_something_to_decode(total: int, while_decodi
     def paint() -> None:
         with share.painting():
             began.release()
-            assert may_end.wait(20)
+            assert may_end.wait(120)
 
     share.set_decoding(True)
     painters = [threading.Thread(target=paint) for _ in range(total)]
     for painter in painters:
         painter.start()
-    assert all(began.acquire(timeout=20) for _ in range(while_decoding))
+    assert all(began.acquire(timeout=120) for _ in range(while_decoding))
     assert not began.acquire(timeout=0.05)
     share.set_decoding(False)
-    assert all(began.acquire(timeout=20) for _ in range(total - while_decoding))
+    assert all(began.acquire(timeout=120) for _ in range(total - while_decoding))
     may_end.set()
     for painter in painters:
-        painter.join(20)
+        painter.join(120)
