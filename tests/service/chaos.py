@@ -26,7 +26,7 @@ from psycopg.rows import namedtuple_row
 from ninefold.service.store.database import connection_string, migrate
 from ninefold.service.store.embedded import EmbeddedPostgres
 from ninefold.service.store.objects import FOLDER, picture_key
-from ninefold.service.supervisor import LISTENER_FD, open_listener
+from ninefold.service.supervisor import LIFELINE_FD, LISTENER_FD, open_listener
 
 HEARTBEAT_S, STALLED_S = 0.4, 2.0
 COUNT = 2
@@ -51,6 +51,7 @@ class Trial:
         migrate(self.postgres.url)
         self.listener: socket.socket = open_listener("127.0.0.1", 0)
         self.address = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.lifeline = os.pipe()
         for role in self.roles:
             self.start(role)
         return self
@@ -61,6 +62,8 @@ class Trial:
                 process.send_signal(signal.SIGCONT)
             process.kill()
             process.wait()
+        for end in self.lifeline:
+            os.close(end)
         self.listener.close()
         self.postgres.close()
 
@@ -91,13 +94,14 @@ class Trial:
             "NINEFOLD_STORAGE_PATIENCE_S": "3",
             "NINEFOLD_THREADS": "1",
             LISTENER_FD: str(self.listener.fileno()),
+            LIFELINE_FD: str(self.lifeline[0]),
         }
         log = (self.folder / f"{role}.log").open("ab")
         with log:
             self.processes[role] = subprocess.Popen(
                 [sys.executable, "-m", "ninefold.service", role.partition("-")[0]],
                 env=environment,
-                pass_fds=[self.listener.fileno()],
+                pass_fds=[self.listener.fileno(), self.lifeline[0]],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
