@@ -4,7 +4,14 @@ import imagehash
 import pytest
 from PIL import Image
 
-from ninefold.safety.fingerprint import MATCH_DISTANCE, closest, distance, fingerprint, is_copy
+from ninefold.safety.fingerprint import (
+    MATCH_DISTANCE,
+    closest,
+    distance,
+    fingerprint,
+    has_structure,
+    is_copy,
+)
 from tests.safety.conftest import recompressed, sketch
 
 
@@ -42,7 +49,10 @@ def test_the_closest_is_found_among_the_known() -> None:
 
 
 def test_a_picture_of_one_colour_has_a_fingerprint() -> None:
-    assert len(fingerprint(Image.new("RGB", (3, 5), "white"))) == 64
+    plain = Image.new("RGB", (3, 5), "white")
+    assert len(fingerprint(plain)) == 64
+    assert not has_structure(plain)
+    assert has_structure(sketch(1))
 
 
 def test_what_is_no_fingerprint_is_not_compared() -> None:

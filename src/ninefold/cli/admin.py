@@ -1,6 +1,7 @@
 """`ninefold admin`: what an operator does to jobs, pictures and keys."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
@@ -126,11 +127,32 @@ def vacuum(
     async def work(hand: "Administration") -> str:
         from ninefold.service.settings import read_settings
 
-        days = read_settings().keep_jobs_days if keep_days is None else keep_days
-        gone = await hand.vacuum(days)
+        settings = read_settings()
+        days = settings.keep_jobs_days if keep_days is None else keep_days
+        gone = await hand.vacuum(days, settings.keep_decisions_days)
         return f"Removed {gone.jobs} jobs, {gone.pictures} pictures, {gone.objects} files."
 
     tell(_run(data, work))
+
+
+@app.command("decisions")
+def decisions(
+    days: Annotated[float, typer.Option(min=0, help="Those of so many days.")] = 30.0,
+    data: DataFolder = None,
+) -> None:
+    """Print what the policies decided, one JSON object a line, for an audit."""
+    for row in _run(data, lambda hand: hand.decisions(days)):
+        typer.echo(json.dumps(row, ensure_ascii=True))
+
+
+@app.command("forget")
+def forget(
+    job: Annotated[str, typer.Argument(metavar="JOB", help="Id of a job that has ended.")],
+    data: DataFolder = None,
+) -> None:
+    """Delete a job on request: its prompt, its events and its pictures, also from the gallery."""
+    gone = _run(data, lambda hand: hand.forget(job))
+    tell(f"Forgot the job and {gone} pictures that no other job shows.")
 
 
 @app.command("create-key")

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageStat
 
 FINGERPRINT_BITS = 256
 
@@ -22,6 +22,8 @@ MATCH_DISTANCE = 32
 
 _SIDE = 16  # of the coefficients that are kept
 _SAMPLES = 64  # of the picture that they are computed from
+
+_LEAST_CONTRAST = 2.0  # grey levels
 
 Name = TypeVar("Name")
 
@@ -33,6 +35,11 @@ def fingerprint(picture: Image.Image) -> str:
     coefficients = transform @ np.asarray(small, dtype=np.float64) @ transform.T
     bits = coefficients > np.median(coefficients)
     return np.packbits(bits.flatten()).tobytes().hex()
+
+
+def has_structure(picture: Image.Image) -> bool:
+    """Whether a picture shows enough to be told from others: all of one colour look alike."""
+    return float(ImageStat.Stat(picture.convert("L")).stddev[0]) >= _LEAST_CONTRAST
 
 
 def distance(first: str, second: str) -> int:

@@ -20,7 +20,7 @@ from ninefold.service.jobs.picture_steps import EXTENSIONS
 from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.states import Status
 from ninefold.service.settings import Settings
-from ninefold.service.store import publications
+from ninefold.service.store import decisions, publications
 from ninefold.service.store.clock import ago
 from ninefold.service.store.database import build_async_engine
 from ninefold.service.store.objects import Objects, grid_key, hidden_key, picture_key
@@ -110,8 +110,20 @@ class Administration:
         picture is never shown again.
         """
         async with self._database.begin() as connection:
+            known = select(PictureRow.fingerprint).where(PictureRow.hash == digest).limit(1)
+            looks = (await connection.execute(known)).scalar_one_or_none()
             await connection.execute(
-                upsert(RemovedPicture).values(hash=digest, reason=reason).on_conflict_do_nothing()
+                upsert(RemovedPicture)
+                .values(hash=digest, reason=reason, fingerprint=looks)
+                .on_conflict_do_nothing()
+            )
+            await decisions.record(
+                connection,
+                "removal",
+                hash=digest,
+                action="refuse",
+                rule="operator",
+                policy_version="removals",
             )
             statement = (
                 update(PictureRow)
@@ -126,6 +138,37 @@ class Administration:
             for job_id in job_ids:
                 await self._objects.delete(grid_key(job_id, extension))
         return len(job_ids)
+
+    async def forget(self, job_id: str) -> int:
+        """Delete a job on request: its prompt, events, pictures and their files; not decisions.
+
+        Returns:
+            How many of its pictures' files went; those that another job shows too stay.
+
+        Raises:
+            UserError: there is none of this id, or it has not ended.
+        """
+        async with self._database.begin() as connection:
+            await _require_job(connection, job_id)
+            shown = select(PictureRow.hash).where(PictureRow.job_id == job_id)
+            hashes = set((await connection.execute(shown)).scalars())
+            ended = delete(Job).where(Job.id == job_id, Job.ended_at.is_not(None))
+            if not (await connection.execute(ended)).rowcount:
+                raise UserError(f"Job {job_id!r} is not finished; cancel it first.")
+            await decisions.forget_prompt(connection, job_id)
+            others = select(PictureRow.hash).where(PictureRow.hash.in_(hashes))
+            gone = hashes - set((await connection.execute(others)).scalars())
+        for extension in EXTENSIONS:
+            await self._objects.delete(grid_key(job_id, extension))
+            for digest in gone:
+                await self._objects.delete(picture_key(digest, extension))
+                await self._objects.delete(hidden_key(digest, extension))
+        return len(gone)
+
+    async def decisions(self, days: float) -> list[dict[str, Any]]:
+        """Return what the policies decided in the last days, the oldest first, for an audit."""
+        async with self._database.connect() as connection:
+            return [row async for row in decisions.export(connection, days)]
 
     async def unpublish(self, job_id: str) -> bool:
         """Take a drawing out of the gallery for good; False if it was never there."""
@@ -165,8 +208,8 @@ class Administration:
         async with self._database.begin() as connection:
             return len((await connection.execute(statement)).all())
 
-    async def vacuum(self, keep_days: float) -> Vacuumed:
-        """Remove jobs that ended longer ago, unused pictures, and old idempotency keys.
+    async def vacuum(self, keep_days: float, keep_decisions_days: float = 90) -> Vacuumed:
+        """Remove jobs that ended longer ago, unused pictures, old decisions and idempotency keys.
 
         What the gallery shows is kept as long as it shows it.
         """
@@ -175,6 +218,7 @@ class Administration:
             is_unpublished = Job.id.not_in(publications.published_ids())
             statement = delete(Job).where(is_old, is_unpublished).returning(Job.id)
             gone = set((await connection.execute(statement)).scalars())
+            await decisions.prune(connection, keep_decisions_days)
             await connection.execute(
                 delete(IdempotencyKey).where(IdempotencyKey.created_at < ago(DAY_S))
             )

@@ -89,7 +89,12 @@ async def open_gateway(settings: Settings, url: URL, secret: str) -> AsyncIterat
             reader=JobReader(database, settings.stalled_s),
             followers=followers,
             visitors=Visitors(secret),
-            limits=RateLimits(settings.limits_storage, settings.address_rate),
+            limits=RateLimits(
+                settings.limits_storage,
+                settings.address_rate,
+                settings.prompt_rate,
+                settings.refusals,
+            ),
         )
         tasks = [
             asyncio.create_task(followers.run()),

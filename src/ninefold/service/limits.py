@@ -4,6 +4,7 @@ Says how much is left in the RateLimit headers of draft-ietf-httpapi-ratelimit-h
 nothing of waits and queues: a full queue is for `jobs/acceptance.py` to refuse.
 """
 
+import hashlib
 import time
 from dataclasses import dataclass
 
@@ -44,12 +45,16 @@ class Allowance:
 class RateLimits:
     """Counts requests."""
 
-    def __init__(self, storage_url: str, address_rate: str) -> None:
+    def __init__(
+        self, storage_url: str, address_rate: str, prompt_rate: str, refusals: str
+    ) -> None:
         """Count in a storage of `limits`.
 
         Args:
             storage_url: "memory://" for this process, or such as "redis://host".
             address_rate: of one address over all its visitors without a key.
+            prompt_rate: of one prompt over all visitors.
+            refusals: of one visitor's prompts, after which no more is taken from them.
 
         Raises:
             UserError: the storage or a rate cannot be understood.
@@ -63,6 +68,7 @@ class RateLimits:
             raise UserError("NINEFOLD_LIMITS_STORAGE is not a storage for asynchronous use.")
         self._limiter = MovingWindowRateLimiter(storage)
         self._address_rate = parse_rate(address_rate)
+        self._prompt_rate, self._refusals = parse_rate(prompt_rate), parse_rate(refusals)
 
     async def take(self, requester: Requester) -> Allowance:
         """Count a request and return what is left.
@@ -85,6 +91,38 @@ class RateLimits:
         if allowance is None:
             raise AssertionError("there is a limit for everybody")
         return allowance
+
+    async def take_prompt(self, prompt: str) -> None:
+        """Count a prompt, by a hash of it.
+
+        Raises:
+            Problem: it was asked for too often (`rate_limited`).
+        """
+        digest = hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()
+        if not await self._limiter.hit(self._prompt_rate, "prompt", digest):
+            raise _too_many(await self._allowance(self._prompt_rate, "prompt", digest))
+
+    async def strike(self, requester: Requester) -> None:
+        """Count a refused prompt against a visitor."""
+        await self._limiter.hit(self._refusals, "refusals", requester.share)
+
+    async def require_few_strikes(self, requester: Requester) -> None:
+        """Refuse a visitor whose prompts were refused too often.
+
+        Raises:
+            Problem: they were (`too_many_refusals`).
+        """
+        if await self._limiter.test(self._refusals, "refusals", requester.share):
+            return
+        allowance = await self._allowance(self._refusals, "refusals", requester.share)
+        raise Problem(
+            429,
+            "too_many_refusals",
+            f"{allowance.quota} of your prompts were refused; nothing more is drawn for you for "
+            f"{allowance.reset_s} seconds. If that is a mistake, tell whoever runs this service.",
+            retry_after_s=allowance.reset_s,
+            headers={"x-should-retry": "false"},
+        )
 
     async def _allowance(self, rate: RateLimitItem, name: str, who: str) -> Allowance:
         stats = await self._limiter.get_window_stats(rate, name, who)

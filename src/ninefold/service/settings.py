@@ -81,6 +81,29 @@ class Settings(BaseSettings):
     )
     show_docs: bool = Field(True, description="Whether /docs and /openapi.json are answered.")
     policy_file: Path | None = Field(None, description="Prompt policy of your own.")
+    picture_policy: bool = Field(True, description="Whether pictures are judged before shown.")
+    hide_from_score: float = Field(
+        0.7, ge=0, le=1, description="Score of the classifier from which a picture is hidden."
+    )
+    keep_from_gallery_score: float = Field(
+        0.4, ge=0, le=1, description="Score from which it stays out of the gallery."
+    )
+    sign_pictures: bool = Field(True, description="Whether pictures get Content Credentials.")
+    sign_prompts: bool = Field(False, description="Whether those tell the prompt.")
+    signing_key: Path | None = Field(
+        None, description="Folder of the key that signs; unset: made once and kept in the data."
+    )
+    mark_pictures: bool = Field(True, description="Whether pictures get the invisible mark.")
+    keep_refused_prompts: bool = Field(
+        False, description="Whether records of refusals hold the prompt."
+    )
+    keep_decisions_days: float = Field(
+        90, gt=0, description="Days after which `ninefold admin vacuum` removes decisions."
+    )
+    refusals: str = Field(
+        "20/day", description="Refused prompts of a visitor, after which no more is drawn."
+    )
+    prompt_rate: str = Field("600/minute", description="Jobs of one prompt, over all visitors.")
 
     max_prompt_characters: int = Field(1000, ge=1, le=100_000, description="Longest prompt.")
     max_pictures: int = Field(16, ge=1, le=64, description="Most pictures of a job.")
@@ -176,6 +199,10 @@ class Settings(BaseSettings):
             )
         if self.public_url and not self.public_url.startswith(("http://", "https://")):
             raise ValueError("NINEFOLD_PUBLIC_URL must begin with http:// or https://")
+        if self.keep_from_gallery_score > self.hide_from_score:
+            raise ValueError(
+                "NINEFOLD_KEEP_FROM_GALLERY_SCORE must not be above NINEFOLD_HIDE_FROM_SCORE"
+            )
         if self.reserved_slots >= self.slots:
             raise ValueError(
                 "NINEFOLD_RESERVED_SLOTS must be fewer than NINEFOLD_SLOTS, or nobody else is drawn"

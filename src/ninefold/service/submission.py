@@ -15,10 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ninefold.service.dependencies import base_url, set_cookie
 from ninefold.service.documents import JobDocument
 from ninefold.service.gateway import Gateway
-from ninefold.service.jobs.acceptance import Wish
+from ninefold.service.jobs.acceptance import Prepared, Wish
 from ninefold.service.jobs.reading import to_document
+from ninefold.service.jobs.refusal import PromptRefusedProblem
 from ninefold.service.limits import Allowance
 from ninefold.service.problems import Problem
+from ninefold.service.store import decisions
 from ninefold.service.store.tables import IdempotencyKey
 from ninefold.service.visitors import Requester
 
@@ -33,10 +35,10 @@ async def accept(gateway: Gateway, requester: Requester, wish: Wish) -> tuple[st
 
     Raises:
         Problem: `stopping`, `rate_limited`, `invalid_request`, `model_not_found`,
-            `prompt_refused` or `too_busy`.
+            `prompt_refused`, `too_many_refusals` or `too_busy`.
     """
     _require_running(gateway)
-    prepared = gateway.reception.prepare(wish)
+    prepared = await _prepare(gateway, requester, wish)
     allowance = await gateway.limits.take(requester)
     async with gateway.database.begin() as connection:
         accepted = await gateway.reception.accept(connection, prepared, requester)
@@ -57,7 +59,7 @@ async def submit(
             `idempotency_mismatch` (422) where it was used for something else.
     """
     _require_running(gateway)
-    prepared = gateway.reception.prepare(wish)
+    prepared = await _prepare(gateway, requester, wish)
     principal = requester.share
     fingerprint = _fingerprint(wish)
     async with gateway.database.begin() as connection:
@@ -77,6 +79,21 @@ async def submit(
     if requester.is_new:
         set_cookie(response, request, gateway, requester)
     return response
+
+
+async def _prepare(gateway: Gateway, requester: Requester, wish: Wish) -> Prepared:
+    """Check a wish; keep a record of a refusal, and count it against the visitor."""
+    await gateway.limits.require_few_strikes(requester)
+    try:
+        prepared = gateway.reception.prepare(wish)
+    except PromptRefusedProblem as problem:
+        await gateway.limits.strike(requester)
+        kept = wish.prompt if gateway.settings.keep_refused_prompts else None
+        async with gateway.database.begin() as connection:
+            await decisions.record_prompt(connection, problem.verdict, prompt=kept)
+        raise
+    await gateway.limits.take_prompt(prepared.prompt)
+    return prepared
 
 
 def _to_json(job: JobDocument) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from sqlalchemy import URL
 
 from ninefold.service.jobs.drawing import Studio
 from ninefold.service.jobs.housekeeping import keep_house
-from ninefold.service.jobs.picture_steps import PictureSteps
 from ninefold.service.jobs.queue import Queue
+from ninefold.service.jobs.safe_steps import build_steps
 from ninefold.service.jobs.worker import Worker
 from ninefold.service.settings import Settings
 from ninefold.service.store.database import build_async_engine
@@ -24,7 +24,7 @@ def run_worker(settings: Settings, url: URL) -> None:
     """Draw jobs until the process is told to stop.
 
     Raises:
-        UserError: the model, device or number format is not there.
+        UserError: the model, device, number format or signing key is not there.
         CheckpointError: the model's files are damaged.
     """
     if hasattr(os, "nice"):
@@ -37,6 +37,7 @@ async def _run(settings: Settings, url: URL) -> None:
 
     # Until the model is loaded nothing is held, so that a signal may simply end the process.
     engine = await asyncio.to_thread(build_engine, settings)
+    steps = await asyncio.to_thread(build_steps, settings)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -44,7 +45,7 @@ async def _run(settings: Settings, url: URL) -> None:
     database = build_async_engine(url, pool_size=5)
     objects = Objects.open(settings.pictures_url, settings.data, settings.storage_patience_s)
     async with Queue(url).open() as queue:
-        studio = Studio(database, objects, engine, PictureSteps())
+        studio = Studio(database, objects, engine, steps)
         worker = Worker(settings, url, queue, studio)
         house = asyncio.create_task(keep_house(database, queue, settings))
         stopper = asyncio.create_task(_stop_when(stopped, worker))

@@ -23,10 +23,12 @@ from ninefold.service.jobs.fair_share import cost_of, next_tags
 from ninefold.service.jobs.ladder import Ladder
 from ninefold.service.jobs.load import Ahead, read_capacity, work_ahead
 from ninefold.service.jobs.queue import Queue
+from ninefold.service.jobs.refusal import PromptRefusedProblem
 from ninefold.service.jobs.shares import read_tags, take_tags
 from ninefold.service.model_facts import ModelFacts
 from ninefold.service.problems import Problem, invalid
 from ninefold.service.settings import Settings
+from ninefold.service.store import decisions
 from ninefold.service.store.tables import Job, JobEvent
 from ninefold.service.visitors import Requester, new_id
 from ninefold.text.prompt import clean_prompt
@@ -63,6 +65,7 @@ class Prepared:
     prompt: str
     params: SamplingParams
     notices: tuple[str, ...]
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -118,11 +121,11 @@ class Reception:
         verdict = self._policy.check(prompt.text, params.negative_prompt)
         metrics.MODERATION.labels("prompt", verdict.category or "", verdict.action.label).inc()
         if verdict.is_refused:
-            raise refused(verdict)
+            raise PromptRefusedProblem(verdict)
         notices = (*prompt.notices, *notices)
         if verdict.action is not Action.ALLOW:
             notices = (*notices, verdict.reason)
-        return Prepared(wish, prompt.text, params, notices)
+        return Prepared(wish, prompt.text, params, notices, verdict)
 
     def _params(self, wish: Wish) -> tuple[SamplingParams, tuple[str, ...]]:
         settings, values = self._settings, dict(wish.settings)
@@ -188,6 +191,7 @@ class Reception:
             preview_every=max(1, length // (_PREVIEWS + 1)) if has_previews else 0,
             **_settings_of(params),
         )
+        await decisions.record_prompt(connection, prepared.verdict, job_id=str(row["id"]))
         metrics.ACCEPTED.labels(prepared.wish.surface, tier.name).inc()
         return Accepted(row, ahead.jobs + 1, eta_s)
 
@@ -250,17 +254,6 @@ def ladder_of(settings: Settings) -> Ladder:
         from_s,
         None if from_s is None else 2 * from_s,
     )
-
-
-def refused(verdict: Verdict) -> Problem:
-    """Return the problem that the policy speaks against a prompt."""
-    refusal = {
-        "rule": verdict.rule,
-        "category": verdict.category,
-        "message": verdict.reason,
-        "appeal": verdict.appeal,
-    }
-    return Problem(422, "prompt_refused", verdict.reason, extra={"refusal": refusal})
 
 
 def _settings_of(params: SamplingParams) -> dict[str, Any]:

@@ -170,6 +170,8 @@ class JobDrawing:
             "height": stored.height,
             "hidden": hidden,
             "hidden_reason": stored.judgement.reason,
+            "in_gallery": stored.judgement.in_gallery and not hidden,
+            "fingerprint": stored.fingerprint,
             "score": picture.score,
             "codes": list(picture.codes),
         }
@@ -183,6 +185,9 @@ class JobDrawing:
 
         async def write() -> bool:
             async with self._studio.database.begin() as connection:
+                await transitions.record_judgement(
+                    connection, self._held.job_id, stored.digest, stored.judgement
+                )
                 return await transitions.add_picture(connection, self._held, values, event)
 
         self._require_held(await retrying(write))
@@ -194,10 +199,16 @@ class JobDrawing:
 
         async def look() -> bool:
             async with self._studio.database.connect() as connection:
-                return await transitions.is_removed(connection, stored.digest)
+                return await transitions.is_removed(connection, stored.digest, stored.fingerprint)
 
         if await retrying(look):
-            judgement = Judgement(is_hidden=True, reason=transitions.REMOVED)
+            judgement = Judgement(
+                is_hidden=True,
+                reason=transitions.REMOVED,
+                in_gallery=False,
+                policy_version="removals",
+                rule="removed",
+            )
             return dataclasses.replace(stored, judgement=judgement)
         await self._put(stored)
         return stored
@@ -205,7 +216,8 @@ class JobDrawing:
     async def _put(self, stored: StoredPicture) -> None:
         key = hidden_key if stored.judgement.is_hidden else picture_key
         for extension, data in stored.files.items():
-            await self._studio.objects.put(key(stored.digest, extension), data)
+            # The same picture may be there, under another signature: what an address gives stays.
+            await self._studio.objects.put_once(key(stored.digest, extension), data)
 
     async def _finish(self, drawing: Drawing) -> None:
         for picture in drawing.pictures:

@@ -6,11 +6,13 @@ Runs in the worker, in a thread. Knows nothing of jobs or stores.
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from PIL import Image
 
 from ninefold.pictures.png import Recipe, encode_png
+from ninefold.safety.fingerprint import fingerprint, has_structure
+from ninefold.safety.mark import MARK, put_mark
 from ninefold.service.store.objects import content_hash
 
 EXTENSIONS = ("png", "webp", "jpg")
@@ -26,11 +28,17 @@ class Judgement:
     is_hidden: bool = False
     reason: str | None = None
     """One sentence for people; None where the picture is shown."""
+    in_gallery: bool = True
+    """Whether it may be shown to everybody; never where it is hidden."""
+    policy_version: str | None = None
+    """None where no policy was asked."""
+    rule: str | None = None
+    score: float | None = None
 
 
 Judge = Callable[[Image.Image], Judgement]
-Seal = Callable[[bytes, str], bytes]
-"""Writes provenance into a file, given its extension."""
+Seal = Callable[[bytes, str, Recipe], bytes]
+"""Writes provenance into a file, given its extension and what the picture was drawn from."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +46,14 @@ class StoredPicture:
     """A picture as it is stored."""
 
     digest: str
-    """blake3 of the PNG file."""
+    """blake3 of the PNG file before it was sealed: the same for the same picture."""
     files: dict[str, bytes]
     """By extension."""
     width: int
     height: int
     judgement: Judgement
+    fingerprint: str | None
+    """What it looks like, as `safety/fingerprint.py` has it; None where it shows nothing."""
 
 
 def show_all(_image: Image.Image) -> Judgement:
@@ -51,7 +61,7 @@ def show_all(_image: Image.Image) -> Judgement:
     return Judgement()
 
 
-def leave_unsealed(data: bytes, _extension: str) -> bytes:
+def leave_unsealed(data: bytes, _extension: str, _recipe: Recipe) -> bytes:
     """Write no provenance beyond the recipe."""
     return data
 
@@ -62,18 +72,23 @@ class PictureSteps:
 
     judge: Judge = field(default=show_all)
     seal: Seal = field(default=leave_unsealed)
+    has_mark: bool = False
+    """Whether pictures get the invisible mark."""
 
     def finish(self, image: Image.Image, recipe: Recipe) -> StoredPicture:
         """Return a picture ready to be stored."""
         judgement = self.judge(image)
+        looks = fingerprint(image) if has_structure(image) else None
+        if self.has_mark:
+            image, recipe = put_mark(image), replace(recipe, mark=MARK)
         encoded = {
             "png": encode_png(image, recipe),
             "webp": encode(image, "webp"),
             "jpg": encode(image, "jpg"),
         }
-        files = {extension: self.seal(data, extension) for extension, data in encoded.items()}
+        files = {name: self.seal(data, name, recipe) for name, data in encoded.items()}
         return StoredPicture(
-            content_hash(files["png"]), files, image.width, image.height, judgement
+            content_hash(encoded["png"]), files, image.width, image.height, judgement, looks
         )
 
     def preview(self, image: Image.Image) -> bytes | None:

@@ -14,10 +14,13 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ninefold.generation.params import SamplingParams
+from ninefold.safety.fingerprint import is_copy
 from ninefold.service import metrics
 from ninefold.service.jobs.events import NewEvent, append, notify
+from ninefold.service.jobs.picture_steps import Judgement
 from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.states import Status, sources_of
+from ninefold.service.store import decisions
 from ninefold.service.store.notifications import CANCELLED_JOBS
 from ninefold.service.store.tables import Job, Json, Lane, PictureRow, RemovedPicture
 
@@ -125,10 +128,32 @@ async def add_picture(connection: AsyncConnection, held: Claim, values: Json, ev
     return await report(connection, held, [NewEvent("picture", event)])
 
 
-async def is_removed(connection: AsyncConnection, digest: str) -> bool:
-    """Tell whether an operator removed the picture of this hash."""
-    statement = select(RemovedPicture.hash).where(RemovedPicture.hash == digest)
-    return (await connection.execute(statement)).scalar_one_or_none() is not None
+async def is_removed(connection: AsyncConnection, digest: str, looks: str | None) -> bool:
+    """Tell whether an operator removed the picture of this hash, or one that looks the same."""
+    statement = select(RemovedPicture.hash, RemovedPicture.fingerprint)
+    return any(
+        row.hash == digest or (looks and row.fingerprint and is_copy(looks, row.fingerprint))
+        for row in await connection.execute(statement)
+    )
+
+
+async def record_judgement(
+    connection: AsyncConnection, job_id: str, digest: str, judgement: Judgement
+) -> None:
+    """Keep what was decided on a picture, where a policy was asked."""
+    if judgement.policy_version is None:
+        return
+    action = "allow" if judgement.in_gallery else "hide"
+    await decisions.record(
+        connection,
+        "picture",
+        job_id=job_id,
+        hash=digest,
+        action="refuse" if judgement.is_hidden else action,
+        rule=judgement.rule,
+        policy_version=judgement.policy_version,
+        score=judgement.score,
+    )
 
 
 async def rank_pictures(connection: AsyncConnection, held: Claim, order: Sequence[int]) -> bool:

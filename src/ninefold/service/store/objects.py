@@ -7,13 +7,14 @@ is in them or who may see them.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import obstore
 from blake3 import blake3
-from obstore.exceptions import BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from ninefold.errors import NinefoldError, UserError
@@ -101,6 +102,20 @@ class Objects:
             StorageError: it refused for too long.
         """
         await self._persist(lambda: obstore.put_async(self._store, key, data), patience_s)
+
+    async def put_once(self, key: str, data: bytes) -> None:
+        """Write an object unless there is one of that name, which then stays as it is.
+
+        Raises:
+            StorageError: the store refused for too long.
+        """
+
+        async def write() -> None:
+            # The store said that the name is taken, perhaps by our own write before a retry.
+            with suppress(AlreadyExistsError, FileExistsError):
+                await obstore.put_async(self._store, key, data, mode="create")
+
+        await self._persist(write, None)
 
     async def get(self, key: str) -> bytes | None:
         """Return an object's content, or None if there is none.

@@ -144,7 +144,12 @@ def _shown() -> tuple[ColumnElement[bool], ...]:
     removed = select(RemovedPicture.hash).where(RemovedPicture.hash == PictureRow.hash).exists()
     has_picture = (
         select(PictureRow.job_id)
-        .where(PictureRow.job_id == Publication.job_id, ~PictureRow.hidden, ~removed)
+        .where(
+            PictureRow.job_id == Publication.job_id,
+            ~PictureRow.hidden,
+            PictureRow.in_gallery,
+            ~removed,
+        )
         .exists()
     )
     return Publication.withdrawn_at.is_(None), Publication.removed_at.is_(None), has_picture
@@ -169,7 +174,7 @@ async def _hashes_of(
     removed = select(RemovedPicture.hash).where(RemovedPicture.hash == PictureRow.hash).exists()
     statement = (
         select(PictureRow.job_id, PictureRow.hash)
-        .where(PictureRow.job_id.in_(job_ids), ~PictureRow.hidden, ~removed)
+        .where(PictureRow.job_id.in_(job_ids), ~PictureRow.hidden, PictureRow.in_gallery, ~removed)
         .order_by(PictureRow.job_id, PictureRow.rank.nulls_last(), PictureRow.index)
     )
     found: dict[str, tuple[str, ...]] = {}

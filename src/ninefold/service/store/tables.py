@@ -126,11 +126,15 @@ class PictureRow(Base):
     index: Mapped[int]
     rank: Mapped[int | None]
     hash: Mapped[str]
-    """blake3 of the PNG file, in hexadecimal."""
+    """blake3 of the PNG file before it was signed, in hexadecimal."""
     width: Mapped[int]
     height: Mapped[int]
     hidden: Mapped[bool] = mapped_column(server_default=text("false"))
     hidden_reason: Mapped[str | None]
+    in_gallery: Mapped[bool] = mapped_column(server_default=text("true"))
+    """Whether the picture policy lets everybody see it."""
+    fingerprint: Mapped[str | None]
+    """256 bits in hexadecimal that say what it looks like."""
     score: Mapped[float | None]
     codes: Mapped[list[int]]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -143,6 +147,8 @@ class RemovedPicture(Base):
 
     hash: Mapped[str] = mapped_column(primary_key=True)
     reason: Mapped[str]
+    fingerprint: Mapped[str | None]
+    """Keeps out what looks the same."""
     removed_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

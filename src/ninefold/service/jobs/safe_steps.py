@@ -1,0 +1,77 @@
+"""The steps of pictures with the safety that the settings ask for: judged, marked and signed.
+
+Loads the classifier and the key; runs in the worker. Knows nothing of jobs.
+"""
+
+from PIL import Image
+
+from ninefold.pictures.png import Recipe
+from ninefold.safety.image_policy import RULE, Audience, ImagePolicy, OpenNsfw, Thresholds
+from ninefold.safety.provenance import MediaType, Origin, Provenance
+from ninefold.safety.signing_key import load_key, load_or_make_key
+from ninefold.service.jobs.picture_steps import (
+    Judge,
+    Judgement,
+    PictureSteps,
+    Seal,
+    leave_unsealed,
+    show_all,
+)
+from ninefold.service.settings import Settings
+
+_MEDIA_TYPES: dict[str, MediaType] = {
+    "png": "image/png",
+    "webp": "image/webp",
+    "jpg": "image/jpeg",
+}
+
+
+def build_steps(settings: Settings) -> PictureSteps:
+    """Return the steps that the settings ask for.
+
+    Raises:
+        UserError: the signing key cannot be used.
+    """
+    judge: Judge = show_all
+    seal: Seal = leave_unsealed
+    if settings.picture_policy:
+        limits = Thresholds(
+            settings.hide_from_score, settings.hide_from_score, settings.keep_from_gallery_score
+        )
+        judge = judge_by(ImagePolicy(OpenNsfw(), limits))
+    if settings.sign_pictures:
+        folder = settings.signing_key
+        key = load_or_make_key(settings.data / "signing") if folder is None else load_key(folder)
+        seal = seal_with(Provenance(key), tells_prompt=settings.sign_prompts)
+    return PictureSteps(judge, seal, settings.mark_pictures)
+
+
+def judge_by(policy: ImagePolicy) -> Judge:
+    """Return what judges a picture by a policy.
+
+    Every job has a page that whoever has its address may see; what is not for that page is hidden.
+    """
+
+    def judge(image: Image.Image) -> Judgement:
+        (verdict,) = policy.check([image])
+        return Judgement(
+            is_hidden=verdict.audience < Audience.SHARE_PAGE,
+            reason=verdict.reason,
+            in_gallery=verdict.audience is Audience.GALLERY,
+            policy_version=verdict.policy_version,
+            rule=None if verdict.threshold is None else RULE,
+            score=round(verdict.score, 4),
+        )
+
+    return judge
+
+
+def seal_with(provenance: Provenance, *, tells_prompt: bool) -> Seal:
+    """Return what signs a file, telling the prompt only where it is to be told."""
+
+    def seal(data: bytes, extension: str, recipe: Recipe) -> bytes:
+        prompt = recipe.prompt if tells_prompt else None
+        origin = Origin(recipe.model, recipe.model_sha256, prompt, recipe.mark)
+        return provenance.sign(data, _MEDIA_TYPES[extension], origin)
+
+    return seal
