@@ -16,6 +16,7 @@ import typer
 import ninefold
 from ninefold.cli import (
     admin,
+    audit,
     bench,
     config,
     corpus,
@@ -52,6 +53,7 @@ app.command("bench")(bench.bench)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(admin.app, name="admin")
+app.add_typer(audit.app, name="audit")
 app.add_typer(config.app, name="config")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(policy.app, name="policy")

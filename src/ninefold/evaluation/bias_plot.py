@@ -1,0 +1,37 @@
+"""The bias audit as a picture: for each prompt, which description fits how many of its pictures."""
+
+from pathlib import Path
+
+from ninefold.errors import UserError
+from ninefold.evaluation.bias import CONCEPTS, Audit
+
+_COLOURS = ("#4c78a8", "#f2a65a", "#54a24b")
+
+
+def plot_audit(audit: Audit, path: Path) -> None:
+    """Write a picture with a bar for every prompt and question.
+
+    Raises:
+        UserError: Matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError:
+        raise UserError("The plot needs Matplotlib; run: pip install 'ninefold[train]'") from None
+    rows = audit.rows[::-1]
+    figure = Figure(figsize=(10, 1.2 + 0.24 * len(rows)), layout="constrained")
+    panels = figure.subplots(1, len(CONCEPTS), sharey=True)
+    for panel, (question, options) in zip(panels, CONCEPTS.items(), strict=True):
+        left = [0.0] * len(rows)
+        for name, colour in zip(options, _COLOURS, strict=False):
+            widths = [row.shares[question][name] for row in rows]
+            panel.barh([row.prompt for row in rows], widths, left=left, color=colour, label=name)
+            left = [start + width for start, width in zip(left, widths, strict=True)]
+        warning = "" if audit.is_readable(question) else " (not reliable)"
+        panel.set_title(f"{question}{warning}", fontsize=10)
+        panel.set_xlim(0, 1)
+        panel.tick_params(labelsize=8)
+        panel.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, -0.1), ncols=3)
+    figure.suptitle(f"Bias audit of {audit.model} ({audit.model_sha256[:12]})", fontsize=11)
+    FigureCanvasAgg(figure).print_png(str(path))
