@@ -34,4 +34,5 @@ def plot_audit(audit: Audit, path: Path) -> None:
         panel.tick_params(labelsize=8)
         panel.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, -0.1), ncols=3)
     figure.suptitle(f"Bias audit of {audit.model} ({audit.model_sha256[:12]})", fontsize=11)
-    FigureCanvasAgg(figure).print_png(str(path))
+    canvas = FigureCanvasAgg(figure)
+    canvas.print_png(str(path))  # type: ignore[no-untyped-call]  # Matplotlib has no types here
