@@ -120,7 +120,9 @@ class Trial:
         """SIGTERM a process, wait for it to end by itself, and start another."""
         self.processes[role].terminate()
         # uvicorn raises the signal again at its end, and a process that starts has no handler yet.
-        assert self.processes[role].wait(120) in (0, -signal.SIGTERM)
+        code = self.processes[role].wait(120)
+        last = (self.folder / f"{role}.log").read_text(errors="replace")[-2000:]
+        assert code in (0, -signal.SIGTERM), f"{role} ended with {code}:\n{last}"
         self.start(role)
 
     def pause(self, role: str) -> None:
@@ -236,7 +238,8 @@ class Trial:
                 "SELECT job_id, seq, type, data FROM job_events ORDER BY job_id, seq"
             ).fetchall()
             pictures: list[Any] = connection.execute("SELECT * FROM pictures").fetchall()
-        assert {job.id for job in jobs} == set(self.accepted.values()), "lost or made twice"
+        made, told = {job.id for job in jobs}, set(self.accepted.values())
+        assert made == told, f"lost: {told - made}; made twice: {made - told}"
         by_job: dict[str, list[Any]] = {job.id: [] for job in jobs}
         for event in events:
             by_job[event.job_id].append(event)

@@ -12,9 +12,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import procrastinate
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job as Entry
 from procrastinate.jobs import Status as EntryStatus
 from procrastinate.manager import get_channel_for_queues
+from psycopg.errors import RaiseException
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -95,8 +97,16 @@ class Queue:
         return Ticket(entry, str(values["job_id"]), int(values["attempt"]))
 
     async def consume(self, ticket: Ticket) -> None:
-        """Remove an entry: its job was claimed, or has nothing left to claim."""
-        await self.manager.finish_job(ticket.entry, EntryStatus.SUCCEEDED, delete_job=True)
+        """Remove an entry: its job was claimed, or has nothing left to claim.
+
+        One that is gone already is removed: a commit whose answer was lost did it.
+        """
+        try:
+            await self.manager.finish_job(ticket.entry, EntryStatus.SUCCEEDED, delete_job=True)
+        except ConnectorException as error:
+            # What the queue's own function raises where it finds no entry to finish.
+            if not isinstance(error.__cause__, RaiseException):
+                raise
 
     async def put_back_stalled(self, seconds: float) -> int:
         """Offer the entries again that a worker fetched and died with; return how many."""
