@@ -26,7 +26,8 @@ def golden() -> Path:
 
 @pytest.fixture(autouse=True)
 def fixed_seeds() -> None:
-    """Make what draws from a global generator repeatable."""
+    """Make what draws from a global generator repeatable, whatever threads a test before chose."""
+    torch.set_num_threads(1)
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)

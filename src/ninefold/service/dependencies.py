@@ -14,6 +14,7 @@ from ninefold.service.visitors import (
     KEY_PREFIX,
     Requester,
     TierName,
+    address_share,
     hash_key,
     new_id,
     tiers_of,
@@ -60,7 +61,9 @@ async def identify(request: Request, gateway: Gateway) -> Requester:
     visitor = gateway.visitors.read_cookie(request.cookies.get(COOKIE))
     if visitor is not None:
         return Requester(f"v:{visitor}", f"v:{visitor}", address, tiers["anonymous"])
-    return Requester(f"v:{new_id()}", f"a:{address}", address, tiers["anonymous"], is_new=True)
+    return Requester(
+        f"v:{new_id()}", address_share(address), address, tiers["anonymous"], is_new=True
+    )
 
 
 def set_cookie(

@@ -22,7 +22,7 @@ from ninefold.service.limits import Allowance
 from ninefold.service.problems import Problem
 from ninefold.service.store import decisions
 from ninefold.service.store.tables import IdempotencyKey
-from ninefold.service.visitors import Requester
+from ninefold.service.visitors import Requester, address_share
 
 _KEY_BUSY_S = 1.0
 
@@ -64,7 +64,7 @@ async def submit(
     fingerprint = _fingerprint(wish)
     async with gateway.database.begin() as connection:
         if idempotency_key is not None:
-            again = await _replay(connection, principal, idempotency_key, fingerprint)
+            again = await _replay(connection, requester, idempotency_key, fingerprint)
             if again is not None:
                 return again
         allowance = await gateway.limits.take(requester)
@@ -114,10 +114,16 @@ def _fingerprint(wish: Wish) -> str:
 
 
 async def _replay(
-    connection: AsyncConnection, principal: str, key: str, fingerprint: str
+    connection: AsyncConnection, requester: Requester, key: str, fingerprint: str
 ) -> JSONResponse | None:
-    """Return the answer that this key had; None if it is new, and then it is ours to answer."""
-    name = hashlib.sha256(f"{principal}\0{key}".encode()).digest()
+    """Return the answer that this key had; None if it is new, and then it is ours to answer.
+
+    A visitor's first request has no cookie, and its answer may be lost, so what was kept for the
+    address holds for whoever asks from it with the same key.
+    """
+    is_anonymous = requester.tier.name == "anonymous"
+    scope = address_share(requester.address) if is_anonymous else requester.share
+    name = hashlib.sha256(f"{scope}\0{key}".encode()).digest()
     number = int.from_bytes(name[:8], signed=True)
     locked = select(func.pg_try_advisory_xact_lock(number))
     if not (await connection.execute(locked)).scalar():
@@ -130,8 +136,8 @@ async def _replay(
         )
     statement = select(
         IdempotencyKey.request_hash, IdempotencyKey.status_code, IdempotencyKey.body
-    ).where(IdempotencyKey.principal == principal, IdempotencyKey.key == key)
-    row = (await connection.execute(statement)).one_or_none()
+    ).where(IdempotencyKey.principal.in_({scope, requester.share}), IdempotencyKey.key == key)
+    row = (await connection.execute(statement)).first()
     if row is None:
         return None
     if row.request_hash != fingerprint:

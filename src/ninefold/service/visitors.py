@@ -105,6 +105,11 @@ def network_of(host: str) -> str:
     return str(address)
 
 
+def address_share(address: str) -> str:
+    """Return the share of those who ask from an address (its keyed hash) without a cookie."""
+    return f"a:{address}"
+
+
 def new_id() -> str:
     """Return an id of 128 bits that cannot be guessed."""
     return secrets.token_urlsafe(16)

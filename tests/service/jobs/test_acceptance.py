@@ -121,6 +121,19 @@ async def test_a_key_gives_the_same_answer_again(service: RunningService) -> Non
     assert await number_of_jobs(service) == 2
 
 
+async def test_a_key_holds_for_a_visitor_whose_first_answer_was_lost(
+    database_url: URL, make_settings: MakeSettings
+) -> None:
+    async with running_service(make_settings(), database_url) as service:
+        headers, body = {"Idempotency-Key": "lost"}, {"prompt": "a robot", "seed": 1}
+        first = await service.http.post("/api/v1/jobs", json=body, headers=headers)
+        assert service.http.cookies.get(COOKIE)  # the answer to another request brought it
+        again = await service.http.post("/api/v1/jobs", json=body, headers=headers)
+        assert again.json()["id"] == first.json()["id"]
+        assert again.headers["idempotent-replayed"] == "true"
+        assert await number_of_jobs(service) == 1
+
+
 async def test_a_refusal_is_not_kept_for_a_key(service: RunningService) -> None:
     headers = {"Idempotency-Key": "two"}
     bad = await service.http.post("/api/v1/jobs", json={"prompt": " "}, headers=headers)
