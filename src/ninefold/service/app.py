@@ -17,14 +17,19 @@ from ninefold.service import metrics
 from ninefold.service.gateway import Gateway
 from ninefold.service.problems import Problem
 from ninefold.service.requests import BodyLimitShape, RequestIds
-from ninefold.service.routes import native, site
+from ninefold.service.routes import craiyon, native, openai, site
 from ninefold.service.settings import Settings
 from ninefold.service.shared_answers import SharedAnswers
 from ninefold.service.store.objects import StorageError
 from ninefold.service.store.retry import DATABASE_AWAY
 from ninefold.service.surfaces import SurfaceRoutes, render_for
 
-SURFACES: tuple[SurfaceRoutes, ...] = (native.SURFACE, site.SURFACE)
+SURFACES: tuple[SurfaceRoutes, ...] = (
+    native.SURFACE,
+    site.SURFACE,
+    openai.SURFACE,
+    craiyon.SURFACE,
+)
 """All surfaces there are; the settings say which are answered. A new one is added here."""
 
 MAX_BODY_BYTES = 64 * 1024

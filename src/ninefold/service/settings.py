@@ -75,6 +75,10 @@ class Settings(BaseSettings):
         ("native", "openai", "huggingface", "gradio", "craiyon"),
         description="APIs that are answered, with commas between them.",
     )
+    openai_model_aliases: Names = Field(
+        ("dall-e-2", "dall-e-3", "dall-e-mini", "dalle-mini", "gpt-image-1", "gpt-image-1-mini"),
+        description="Names that OpenAI's clients may call the model by, with commas between them.",
+    )
     cors_origins: Names = Field((), description="Origins whose pages may call the API; * for all.")
     trusted_proxies: Names = Field(
         (), description="Addresses or networks of proxies whose X-Forwarded headers are believed."
@@ -160,7 +164,9 @@ class Settings(BaseSettings):
         None, description="OpenTelemetry collector that traces are sent to, over HTTP."
     )
 
-    @field_validator("surfaces", "cors_origins", "trusted_proxies", mode="before")
+    @field_validator(
+        "surfaces", "openai_model_aliases", "cors_origins", "trusted_proxies", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):

@@ -1,0 +1,68 @@
+"""DALL·E Mini's back end and Craiyon's v1 and v3: the bodies that their clients send."""
+
+import base64
+import io
+
+import pytest
+from PIL import Image
+
+from ninefold import __version__
+from tests.service.fake_engine import CANNOT, SIZE, FakeEngine
+from tests.service.running import RunningService
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_v1_answers_nine_pictures_and_a_version(drawing_service: RunningService) -> None:
+    body = {"prompt": "a red apple", "model": "dalle", "unknown": 1}
+    answer = await drawing_service.http.post("/generate", json=body)
+    assert answer.status_code == 200
+    assert answer.text.startswith('{"images":["')
+    assert f'"],"version":"{__version__}"' in answer.text
+    files = [base64.b64decode(text, validate=True) for text in answer.json()["images"]]
+    images = [Image.open(io.BytesIO(file)) for file in files]
+    assert [(image.format, image.size) for image in images] == [("JPEG", (SIZE, SIZE))] * 9
+    version = await drawing_service.http.get("/version")
+    assert version.json() == {"version": __version__}
+
+
+async def test_v3_answers_paths_behind_the_host(service: RunningService) -> None:
+    engine = FakeEngine()
+    await service.add_worker(engine)
+    body = {
+        "prompt": "a red apple",
+        "negative_prompt": "a worm",
+        "model": "art",
+        "token": None,
+        "version": "c4ue22fb7kb6wlac",
+    }
+    answer = (await service.http.post("/v3", json=body)).json()
+    assert len(set(answer["images"])) == 9
+    assert answer["next_prompt"] == ""
+    assert engine.drawn[0].params.negative_prompt == "a worm"
+    file = (await service.http.get(f"/{answer['images'][0]}")).raise_for_status()
+    assert Image.open(io.BytesIO(file.content)).format == "WEBP"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code"),
+    [
+        ("/generate", {}, 422, "invalid_request"),
+        ("/generate", {"prompt": "  "}, 422, "invalid_request"),
+        ("/generate", {"prompt": "child porn"}, 422, "prompt_refused"),
+        ("/generate", {"prompt": CANNOT}, 500, "drawing_failed"),
+        ("/v3", {"prompt": "a", "model": "x"}, 404, "model_not_found"),
+    ],
+)
+async def test_what_cannot_be_done_is_said_as_json(
+    drawing_service: RunningService, path: str, body: dict[str, str], status: int, code: str
+) -> None:
+    answer = await drawing_service.http.post(path, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert isinstance(answer.json()["detail"], str)
+
+
+async def test_a_service_that_stops_says_when_to_come_back(service: RunningService) -> None:
+    service.gateway.is_draining = True
+    answer = await service.http.post("/generate", json={"prompt": "a red apple"})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
