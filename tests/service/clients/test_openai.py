@@ -228,7 +228,9 @@ async def test_a_surface_that_is_switched_off_is_not_there(
     database_url: URL, make_settings: MakeSettings, transport: Counting
 ) -> None:
     settings = make_settings(surfaces="native,craiyon")
-    async with running_service(settings, database_url) as service:
-        async with client_of(service, transport) as client:
-            with pytest.raises(openai.NotFoundError):
-                await client.images.generate(prompt="a red apple")
+    async with (
+        running_service(settings, database_url) as service,
+        client_of(service, transport) as client,
+    ):
+        with pytest.raises(openai.NotFoundError):
+            await client.images.generate(prompt="a red apple")

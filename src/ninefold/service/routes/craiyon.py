@@ -16,8 +16,8 @@ from ninefold import __version__
 from ninefold.service.dependencies import TheGateway, TheRequester
 from ninefold.service.jobs.acceptance import Wish
 from ninefold.service.problems import Problem
+from ninefold.service.routes.waiting import draw, load_shown, shown
 from ninefold.service.surfaces import SurfaceRoutes
-from ninefold.service.waiting import draw, load_shown, shown
 
 PATIENCE_S = 170.0
 """Most of the clients give up after 180 seconds."""

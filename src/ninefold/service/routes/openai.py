@@ -24,10 +24,7 @@ from ninefold.service.problems import Problem
 from ninefold.service.routes import openai_problems
 from ninefold.service.routes.openai_bodies import ImageBody, ModerationBody
 from ninefold.service.routes.pictures import load_picture
-from ninefold.service.store.objects import preview_key
-from ninefold.service.surfaces import SurfaceRoutes
-from ninefold.service.visitors import new_id
-from ninefold.service.waiting import (
+from ninefold.service.routes.waiting import (
     accept_in_time,
     draw,
     events_until_end,
@@ -35,6 +32,9 @@ from ninefold.service.waiting import (
     require_shown,
     shown,
 )
+from ninefold.service.store.objects import preview_key
+from ninefold.service.surfaces import SurfaceRoutes
+from ninefold.service.visitors import new_id
 
 PATIENCE_S = 570.0
 """The clients wait ten minutes."""
