@@ -9,11 +9,16 @@ import pytest
 import torch
 
 from ninefold.checkpoints.native import read_config
+from ninefold.corpus.lexicon import LEXICON_FILE, read_lexicon
 from ninefold.errors import CheckpointError, UserError
 from ninefold.generation.params import SamplingParams
+from ninefold.models.dallebart import DalleBart
 from ninefold.pipeline import TextToImage
+from ninefold.training.encoded import read_codes
+from ninefold.training.pictures import PictureSet
 from ninefold.training.pocket import PocketRun
-from ninefold.training.recipes.vqgan import VQGANTask
+from ninefold.training.recipes.dallebart import POCKET_DALLEBART, pocket_dallebart, start_codes
+from ninefold.training.recipes.vqgan import SOURCES, VQGANTask
 
 
 def stop_after(num_questions: int) -> Callable[[], bool]:
@@ -95,3 +100,30 @@ def test_an_epoch_shows_every_picture_once(corpus: Path) -> None:
     assert sorted(shown) == list(range(len(pictures)))
     records = (corpus / "records.jsonl").read_text().splitlines()
     assert json.loads(records[0])["label"] == pictures.records[0].label
+
+
+def test_words_that_mean_the_same_start_alike(trained: PocketRun, corpus: Path) -> None:
+    made = pocket_dallebart(
+        PictureSet(corpus, SOURCES),
+        read_lexicon(corpus / LEXICON_FILE),
+        trained.root / "tokenizer",
+        trained.load_vqgan(),
+        read_codes(trained.root / "codes"),
+    )
+    weight = made[0].model.encoder.embed_tokens.weight.detach()
+    words = made[0].tokenizer.words()
+    near, far = (weight[words.index(word)] for word in ("citadel", "pizza"))
+    castle = weight[words.index("castle")]
+    similarity = torch.cosine_similarity
+    assert similarity(castle, near, 0) > similarity(castle, far, 0) + 0.1
+
+
+def test_codes_that_look_alike_start_alike(trained: PocketRun) -> None:
+    vqgan = trained.load_vqgan()
+    codebook = vqgan.quantize.embedding.weight.detach()
+    model = DalleBart(POCKET_DALLEBART)
+    start_codes(model, codebook)
+    rows = model.lm_head.weight.detach()[: len(codebook)]
+    looks = torch.corrcoef(codebook)[:200, :200].flatten()
+    starts = torch.corrcoef(rows)[:200, :200].flatten()
+    assert torch.corrcoef(torch.stack([looks, starts]))[0, 1] > 0.3

@@ -50,13 +50,17 @@ def losses(folder: Path) -> list[float]:
     return [json.loads(line)["loss"] for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
-def test_a_stopped_run_goes_on_with_the_same_losses_and_weights(tmp_path: Path) -> None:
-    whole = train(LineTask(), CONFIG, tmp_path / "whole")
+@pytest.mark.parametrize("muon", [None, 0.02])
+def test_a_stopped_run_goes_on_with_the_same_losses_and_weights(
+    tmp_path: Path, muon: float | None
+) -> None:
+    config = replace(CONFIG, muon_learning_rate=muon)
+    whole = train(LineTask(), config, tmp_path / "whole")
 
     first = LineTask()
-    train(first, CONFIG, tmp_path / "parts", should_stop=lambda: len(first.steps_seen) == 5)
+    train(first, config, tmp_path / "parts", should_stop=lambda: len(first.steps_seen) == 5)
     second = LineTask()
-    resumed = train(second, CONFIG, tmp_path / "parts")
+    resumed = train(second, config, tmp_path / "parts")
 
     assert second.steps_seen == list(range(5, 12))
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")

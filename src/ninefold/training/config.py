@@ -11,7 +11,10 @@ class TrainConfig:
     batch_size: int
     """Samples between optimizer steps."""
     learning_rate: float
-    """Peak rate, reached after the warm-up."""
+    """Peak rate of AdamW, reached after the warm-up."""
+    muon_learning_rate: float | None = None
+    """Peak rate of Muon, which then learns the matrices between the embeddings and the head; None
+    leaves these to AdamW too."""
     warmup_steps: int = 200
     final_rate_fraction: float = 0.02
     """Share of the peak rate that the cosine decay ends with."""
@@ -36,6 +39,8 @@ class TrainConfig:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
         if self.learning_rate <= 0:
             raise ValueError(f"learning_rate must be above 0, not {self.learning_rate}.")
+        if self.muon_learning_rate is not None and self.muon_learning_rate <= 0:
+            raise ValueError(f"muon_learning_rate must be above 0, not {self.muon_learning_rate}.")
         if not 0 <= self.ema_decay < 1:
             raise ValueError(f"ema_decay must be in [0, 1), not {self.ema_decay}.")
         if self.autocast not in ("auto", "bfloat16", "float32"):

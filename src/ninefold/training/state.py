@@ -20,10 +20,10 @@ FILE_NAME = "state.pt"
 
 @dataclass
 class TrainState:
-    """Model, optimizer and averaged weights after `step` optimizer steps."""
+    """Model, optimizers and averaged weights after `step` optimizer steps."""
 
     model: nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizers: list[torch.optim.Optimizer]
     average: dict[str, Tensor]
     step: int = 0
 
@@ -35,7 +35,7 @@ def save_state(state: TrainState, folder: Path, config: dict[str, Any]) -> None:
     content = {
         "step": state.step,
         "model": state.model.state_dict(),
-        "optimizer": state.optimizer.state_dict(),
+        "optimizers": [optimizer.state_dict() for optimizer in state.optimizers],
         "average": state.average,
         "config": config,
     }
@@ -66,7 +66,8 @@ def load_state(state: TrainState, folder: Path, config: dict[str, Any]) -> bool:
             f"{path} was made with other settings ({names}); give another folder, or remove it."
         )
     state.model.load_state_dict(saved["model"])
-    state.optimizer.load_state_dict(saved["optimizer"])
+    for optimizer, content in zip(state.optimizers, saved["optimizers"], strict=True):
+        optimizer.load_state_dict(content)
     state.average = saved["average"]
     state.step = int(saved["step"])
     return True

@@ -1,6 +1,6 @@
 """The training loop, the same for VQGAN, CLIP and DalleBart.
 
-Order of a resume: build model and optimizer, restore model, optimizer, average and step; the next
+Order of a resume: build model and optimizers, restore model, optimizers, average and step; the next
 batch follows from the step. Knows nothing of networks or data beyond the `Task` protocol.
 """
 
@@ -15,8 +15,8 @@ from torch import Tensor
 
 from ninefold.training.autocast import autocast
 from ninefold.training.config import TrainConfig
-from ninefold.training.optimizer import build_optimizer, update_average
-from ninefold.training.schedule import learning_rate
+from ninefold.training.optimizer import build_optimizers, update_average
+from ninefold.training.schedule import learning_rate, rate_fraction
 from ninefold.training.state import TrainState, load_state, save_state
 from ninefold.training.task import Task
 
@@ -45,9 +45,9 @@ def train(
         CheckpointError: `folder` holds a damaged run, or one with other settings.
     """
     model = task.model
-    optimizer = build_optimizer(model, config)
+    optimizers = build_optimizers(model, config)
     average = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    state = TrainState(model, optimizer, average)
+    state = TrainState(model, optimizers, average)
     settings = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(config).items()}
     # A longer log interval or another number format on another machine is still the same run.
     saved_settings = {k: v for k, v in settings.items() if k not in ("log_every", "save_every")}
@@ -71,15 +71,18 @@ def train(
 
 
 def _step(state: TrainState, task: Task, config: TrainConfig) -> dict[str, float]:
-    for group in state.optimizer.param_groups:
-        group["lr"] = learning_rate(state.step, config)
+    fraction = rate_fraction(state.step, config)
+    for optimizer in state.optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = group["peak_lr"] * fraction
     state.model.train()
     with autocast(config.autocast):
         loss, metrics = task.loss(state.step, config.batch_size)
     torch.autograd.backward(loss)
     norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.max_grad_norm)
-    state.optimizer.step()
-    state.optimizer.zero_grad(set_to_none=True)
+    for optimizer in state.optimizers:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
     task.after_step(state.step)
     update_average(state.average, state.model, config.ema_decay, state.step)
     state.step += 1

@@ -123,9 +123,10 @@ def pocket_clip(
     Command: `ninefold train clip`.
     """
     config = TrainConfig(
-        num_steps=500,
+        num_steps=800,
         batch_size=128,
         learning_rate=1.5e-3,
+        muon_learning_rate=0.02,
         warmup_steps=100,
         weight_decay=0.1,
         ema_decay=0.99,

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from ninefold.corpus.lexicon import Entry
+from ninefold.corpus.sentence_encoder import SentenceEncoder
 from ninefold.data.token_dataset import TokenDataset
 from ninefold.generation.decode import decode_picture
 from ninefold.generation.generate import TextInput, generate
@@ -31,6 +32,10 @@ from ninefold.training.recipes.clip import TEXT_LENGTH, VOCAB_SIZE
 from ninefold.training.recipes.vqgan import POCKET_VQGAN
 
 BLANK_CAPTIONS = 0.1
+INITIAL_STD = 0.02
+FOREIGN_CODES = 0.1
+"""Share of the decoder's input codes that are another sample's at the same place. Drawing, the
+decoder reads codes that it chose itself, some of them wrong; it learns so to heed the caption."""
 SCENE_SHARE = 0.4
 """Share of a batch that are scenes; the others are single things."""
 POCKET_DALLEBART = DalleBartConfig(
@@ -81,6 +86,8 @@ class DalleBartTask:
         self.seed = seed
         self.model = DalleBart(config)
         _initialize(self.model)
+        start_codes(self.model, vqgan.quantize.embedding.weight.detach())
+        _start_words(self.model, self.tokenizer)
 
     def loss(self, step: int, batch_size: int) -> tuple[Tensor, dict[str, float]]:
         """Mean cross-entropy in nats per code, over things and scenes."""
@@ -92,7 +99,10 @@ class DalleBartTask:
         tokens = _join_texts([batch.text_tokens for batch in batches])
         codes = torch.cat([batch.codes for batch in batches])
         start = self.model.config.decoder_start_token_id
-        inputs = F.pad(codes[:, :-1], (1, 0), value=start)
+        draw = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        is_foreign = torch.rand(codes.shape, generator=draw) < FOREIGN_CODES
+        seen = torch.where(is_foreign, codes.roll(1, 0), codes)
+        inputs = F.pad(seen[:, :-1], (1, 0), value=start)
         logits = self.model(tokens, tokens != PAD_ID, inputs)
         losses = F.cross_entropy(logits.transpose(1, 2).float(), codes, reduction="none")
         of_sample = losses.detach().mean(1)
@@ -135,9 +145,10 @@ def pocket_dallebart(
     """
     config = TrainConfig(
         num_steps=3000,
-        batch_size=32,
-        learning_rate=1.5e-3,
-        warmup_steps=100,
+        batch_size=64,
+        learning_rate=3e-3,
+        muon_learning_rate=0.03,
+        warmup_steps=50,
         weight_decay=0.05,
         betas=(0.9, 0.98),
         ema_decay=0.995,
@@ -156,4 +167,32 @@ def _initialize(model: DalleBart) -> None:
     """Normal with a standard deviation of 0.02 for every matrix and embedding."""
     for module in model.modules():
         if isinstance(module, (torch.nn.Linear, torch.nn.Embedding)):
-            torch.nn.init.normal_(module.weight, std=0.02)
+            torch.nn.init.normal_(module.weight, std=INITIAL_STD)
+
+
+def start_codes(model: DalleBart, codebook: Tensor) -> None:
+    """Start embedding and head of codes that look alike alike, by a random turn of the codebook.
+
+    At step 200 the loss was 0.1 nats lower so.
+    """
+    vectors = (codebook - codebook.mean(0)) / codebook.std()
+    width = model.config.d_model
+    turn = torch.linalg.qr(torch.randn(width, vectors.shape[1]))[0].T
+    for module in (model.decoder.embed_tokens, model.lm_head):
+        _blend(module.weight, vectors @ turn)
+
+
+def _start_words(model: DalleBart, tokenizer: TextTokenizer) -> None:
+    """Start the embeddings of words that mean much the same alike, by the sentence encoder."""
+    words = [word or "." for word in tokenizer.words()]
+    vectors = torch.from_numpy(SentenceEncoder().encode(words))
+    vectors = vectors - vectors.mean(0)
+    _, _, axes = torch.linalg.svd(vectors, full_matrices=False)
+    _blend(model.encoder.embed_tokens.weight, vectors @ axes[: model.config.d_model].T)
+
+
+def _blend(weight: Tensor, vectors: Tensor) -> None:
+    """Add vectors (V, W) of the usual size to half of the first V rows of a weight."""
+    vectors = vectors * (INITIAL_STD / vectors.std())
+    with torch.no_grad():
+        weight[: len(vectors)].mul_(0.5).add_(vectors)

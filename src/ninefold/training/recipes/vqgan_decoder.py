@@ -88,7 +88,7 @@ def pocket_vqgan_decoder(
     Command: `ninefold train vqgan-decoder`.
     """
     config = TrainConfig(
-        num_steps=1000,
+        num_steps=2000,
         batch_size=12,
         learning_rate=6e-4,
         warmup_steps=30,
