@@ -15,7 +15,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 PAGE_STAMP := node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help draw serve test check page format imports types policy unit parity parity-table pictures bench corpus train clean
+.PHONY: help draw serve test check page format imports types policy unit parity parity-table licence-table pictures bench corpus train clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -64,6 +64,9 @@ parity: $(DEV_STAMP) ## Compare with the reference packages from the package ind
 
 parity-table: $(DEV_STAMP) ## Write the table of docs/models.md anew
 	PYTHONPATH=. $(RUN)/python scripts/parity_table.py
+
+licence-table: $(DEV_STAMP) ## Write the licence table of MODEL_CARD.md anew
+	$(RUN)/python scripts/licence_table.py
 
 pictures: $(DEV_STAMP) ## Draw the contact sheets of docs/pictures anew
 	$(RUN)/python scripts/draw_contact_sheets.py

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ninefold.errors import CheckpointError
 from ninefold.training.config import TrainConfig
+from ninefold.training.run_log import read_rows
 from ninefold.training.trainer import train
 
 CONFIG = TrainConfig(
@@ -133,3 +134,24 @@ def test_bfloat16_autocast_trains(tmp_path: Path) -> None:
 def test_impossible_settings_are_refused(option: str, value: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(CONFIG, **{option: value})  # type: ignore[arg-type]  # fields of many types
+
+
+def test_a_row_tells_the_speed_against_a_matrix_product(tmp_path: Path) -> None:
+    rows: list[dict[str, float]] = []
+    train(LineTask(), CONFIG, tmp_path, on_log=rows.append)
+    assert all(0 < row["of_product"] < 1 for row in rows)
+
+
+def test_curves_and_tensorboard_are_written(tmp_path: Path) -> None:
+    train(LineTask(), CONFIG, tmp_path)
+    with Image.open(tmp_path / "curves.png") as curves:
+        assert curves.width > 600
+    (events,) = (tmp_path / "tensorboard").iterdir()
+    assert b"of_product" in events.read_bytes()
+
+
+def test_rows_that_a_kill_undid_are_not_drawn(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text("".join(f'{{"step": {s}, "loss": {v}}}\n' for s, v in [(1, 9), (2, 9), (2, 1)]))
+    rows = read_rows(log)
+    assert rows == [{"step": 1, "loss": 9}, {"step": 2, "loss": 1}]

@@ -4,7 +4,6 @@ Order of a resume: build model and optimizers, restore model, optimizers, averag
 batch follows from the step. Knows nothing of networks or data beyond the `Task` protocol.
 """
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -12,11 +11,14 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from ninefold.training.autocast import autocast
 from ninefold.training.config import TrainConfig
 from ninefold.training.optimizer import build_optimizers, update_average
+from ninefold.training.run_log import RunLog
 from ninefold.training.schedule import learning_rate, rate_fraction
+from ninefold.training.speed import product_speed
 from ninefold.training.state import TrainState, load_state, save_state
 from ninefold.training.task import Task
 
@@ -33,8 +35,8 @@ def train(
     Args:
         task: what to train.
         config: how.
-        folder: receives `state.pt`, `log.jsonl` (a row every `log_every` steps) and, with every
-            save, `sample.png`.
+        folder: receives `state.pt`, `log.jsonl` (a row every `log_every` steps), the same for
+            TensorBoard and, with every save, `sample.png` and `curves.png`.
         should_stop: asked before every step; the state is saved when it says so.
         on_log: called with every row of the log.
 
@@ -53,21 +55,37 @@ def train(
     saved_settings = {k: v for k, v in settings.items() if k not in ("log_every", "save_every")}
     load_state(state, folder, saved_settings)
     folder.mkdir(parents=True, exist_ok=True)
-    meter = _Meter(state.step)
-    while state.step < config.num_steps:
-        if should_stop():
-            _save(state, task, folder, saved_settings)
-            return state.average
-        metrics = _step(state, task, config)
-        meter.add(metrics)
-        if state.step % config.log_every == 0:
-            row = meter.row(state.step, config)
-            with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps(row) + "\n")
-            on_log(row)
-        if state.step % config.save_every == 0 or state.step == config.num_steps:
-            _save(state, task, folder, saved_settings)
+    if state.step >= config.num_steps:
+        return state.average
+    meter: _Meter | None = None
+    with RunLog(folder, state.step) as log:
+        while state.step < config.num_steps:
+            if should_stop():
+                _save(state, task, log, saved_settings)
+                break
+            if meter is None:
+                metrics, meter = _first_step(state, task, config)
+            else:
+                metrics = _step(state, task, config)
+            meter.add(metrics)
+            if state.step % config.log_every == 0:
+                row = meter.row(state.step, config)
+                log.add(row)
+                on_log(row)
+            if state.step % config.save_every == 0 or state.step == config.num_steps:
+                _save(state, task, log, saved_settings)
     return state.average
+
+
+def _first_step(
+    state: TrainState, task: Task, config: TrainConfig
+) -> tuple[dict[str, float], "_Meter"]:
+    """Take a step and count its operations; those after it have as many, near enough."""
+    meter = _Meter(state.step, product_speed(config.autocast))
+    with FlopCounterMode(display=False) as counter:
+        metrics = _step(state, task, config)
+    meter.flops = counter.get_total_flops()
+    return metrics, meter
 
 
 def _step(state: TrainState, task: Task, config: TrainConfig) -> dict[str, float]:
@@ -89,19 +107,25 @@ def _step(state: TrainState, task: Task, config: TrainConfig) -> dict[str, float
     return {"loss": float(loss.detach()), "grad_norm": float(norm), **metrics}
 
 
-def _save(state: TrainState, task: Task, folder: Path, settings: dict[str, object]) -> None:
-    save_state(state, folder, settings)
+def _save(state: TrainState, task: Task, log: RunLog, settings: dict[str, object]) -> None:
+    save_state(state, log.folder, settings)
+    log.draw()
     picture = task.sample(state.average)
     if picture is not None:
-        partial = folder / "sample.partial.png"
+        partial = log.folder / "sample.partial.png"
         picture.save(partial)
-        partial.replace(folder / "sample.png")
+        partial.replace(log.folder / "sample.png")
 
 
 class _Meter:
     """Means of the metrics between two rows of the log, and the speed."""
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, step: int, product: float) -> None:
+        self.product = product
+        self.flops = 0
+        self._start(step)
+
+    def _start(self, step: int) -> None:
         self.sums: dict[str, float] = {}
         self.first_step = step
         self.started = time.perf_counter()
@@ -113,9 +137,12 @@ class _Meter:
     def row(self, step: int, config: TrainConfig) -> dict[str, float]:
         count = max(1, step - self.first_step)
         seconds = time.perf_counter() - self.started
+        speed = count * self.flops / seconds
         row: dict[str, float] = {"step": step}
         row.update({name: round(total / count, 5) for name, total in self.sums.items()})
         row["learning_rate"] = learning_rate(step - 1, config)
         row["samples_per_second"] = round(count * config.batch_size / seconds, 2)
-        self.__init__(step)  # type: ignore[misc]  # starting anew is what is meant
+        row["gflops"] = float(f"{speed / 1e9:.3g}")
+        row["of_product"] = float(f"{speed / self.product:.3g}")
+        self._start(step)
         return row
