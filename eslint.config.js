@@ -25,5 +25,8 @@ export default [
       "prefer-const": "error",
     },
   },
-  { files: ["tests/web/node/*.js", "eslint.config.js"], languageOptions: { globals: globals.node } },
+  {
+    files: ["tests/web/node/*.js", "tests/service/clients/*.js", "eslint.config.js"],
+    languageOptions: { globals: globals.node },
+  },
 ];

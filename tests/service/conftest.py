@@ -1,5 +1,6 @@
 """One PostgreSQL for all tests of the service, a database for each, and a whole service."""
 
+import asyncio
 import itertools
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -124,3 +125,19 @@ async def drawing_service(service: RunningService) -> RunningService:
     """A gateway and a worker that draws at once."""
     await service.add_worker(FakeEngine())
     return service
+
+
+@pytest.fixture
+async def busy_service(
+    database_url: URL, make_settings: MakeSettings
+) -> AsyncIterator[RunningService]:
+    """A service that is drawing something which takes longer than anybody may wait."""
+    settings = make_settings(anonymous_max_wait_s=1.0, drain_s=0.1)
+    async with running_service(settings, database_url) as running:
+        engine = FakeEngine(step_s=20.0)
+        worker = await running.add_worker(engine)
+        await running.post("the first of all")
+        while not engine.drawn:
+            await asyncio.sleep(0.01)
+        yield running
+        worker.stop()

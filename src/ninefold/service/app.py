@@ -17,7 +17,15 @@ from ninefold.service import metrics
 from ninefold.service.gateway import Gateway
 from ninefold.service.problems import Problem
 from ninefold.service.requests import BodyLimitShape, RequestIds
-from ninefold.service.routes import craiyon, native, openai, site
+from ninefold.service.routes import (
+    automatic1111,
+    craiyon,
+    gradio,
+    huggingface,
+    native,
+    openai,
+    site,
+)
 from ninefold.service.settings import Settings
 from ninefold.service.shared_answers import SharedAnswers
 from ninefold.service.store.objects import StorageError
@@ -28,6 +36,9 @@ SURFACES: tuple[SurfaceRoutes, ...] = (
     native.SURFACE,
     site.SURFACE,
     openai.SURFACE,
+    automatic1111.SURFACE,
+    huggingface.SURFACE,
+    gradio.SURFACE,
     craiyon.SURFACE,
 )
 """All surfaces there are; the settings say which are answered. A new one is added here."""

@@ -1,5 +1,7 @@
 """What routes ask for by type: the gateway, who sends the request, and where people reach us."""
 
+import base64
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
@@ -83,11 +85,16 @@ def set_cookie(
 def read_key(request: Request) -> str | None:
     """Return the API key of a request, if it carries one of our form.
 
-    Other clients' placeholders ("sk-…", "none") are no keys: such a request is a visitor's.
+    It is a bearer's token, or the password where a client knows only user and password. Other
+    clients' placeholders ("sk-…", "none") are no keys: such a request is a visitor's.
     """
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     value = value.strip()
-    return value if scheme.lower() == "bearer" and value.startswith(KEY_PREFIX) else None
+    if scheme.lower() == "basic":
+        with suppress(ValueError):
+            value = base64.b64decode(value).decode().partition(":")[2]
+    is_key = scheme.lower() in ("bearer", "basic") and value.startswith(KEY_PREFIX)
+    return value if is_key else None
 
 
 async def _find_tier(gateway: Gateway, key: str) -> TierName:

@@ -191,23 +191,15 @@ async def test_a_rate_is_kept_to_by_the_clients_own_retry(
 
 
 async def test_a_long_queue_is_not_asked_again(
-    database_url: URL, make_settings: MakeSettings, transport: Counting
+    busy_service: RunningService, transport: Counting
 ) -> None:
-    settings = make_settings(anonymous_max_wait_s=1.0)
-    async with running_service(settings, database_url) as service:
-        engine = FakeEngine(step_s=20.0)
-        worker = await service.add_worker(engine)
-        await service.post("the first of all")
-        while not engine.drawn:
-            await asyncio.sleep(0.01)
-        async with client_of(service, transport) as client:
-            with pytest.raises(openai.RateLimitError) as caught:
-                await client.images.generate(prompt="a red apple")
-        assert caught.value.code == "rate_limit_exceeded"
-        assert caught.value.response.headers["x-should-retry"] == "false"
-        assert int(caught.value.response.headers["retry-after"]) > 60
-        assert transport.requests == 1
-        worker.stop()
+    async with client_of(busy_service, transport) as client:
+        with pytest.raises(openai.RateLimitError) as caught:
+            await client.images.generate(prompt="a red apple")
+    assert caught.value.code == "rate_limit_exceeded"
+    assert caught.value.response.headers["x-should-retry"] == "false"
+    assert int(caught.value.response.headers["retry-after"]) > 60
+    assert transport.requests == 1
 
 
 async def test_a_service_that_stops_is_asked_again(

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ninefold.service.jobs.estimate import Capacity, expected_seconds
 from ninefold.service.jobs.states import Status
 from ninefold.service.store.clock import ago
-from ninefold.service.store.tables import Job, WorkerRow
+from ninefold.service.store.tables import Job, Json, WorkerRow
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,17 @@ async def read_capacity(connection: AsyncConnection, stalled_s: float) -> Capaci
     )
     count, rate = (await connection.execute(statement)).one()
     return Capacity(int(count), float(rate))
+
+
+async def read_engine_info(connection: AsyncConnection, stalled_s: float) -> Json:
+    """Return what the youngest worker that is alive says of its engine; empty if there is none."""
+    statement = (
+        select(WorkerRow.info)
+        .where(WorkerRow.heartbeat_at > ago(stalled_s))
+        .order_by(WorkerRow.started_at.desc())
+        .limit(1)
+    )
+    return (await connection.execute(statement)).scalar_one_or_none() or {}
 
 
 async def work_ahead(connection: AsyncConnection, lane: str, start_tag: int) -> Ahead:

@@ -1,7 +1,5 @@
 """Whether the gateway lives, is ready, and how busy the service is."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import func, select
 
@@ -13,7 +11,13 @@ from ninefold.service.documents import ModelDocument, ModelsDocument, StatusDocu
 from ninefold.service.gateway import Gateway
 from ninefold.service.jobs.estimate import expected_seconds
 from ninefold.service.jobs.ladder import FULL_COUNT
-from ninefold.service.jobs.load import drawing_steps, queue_depths, queued_steps, read_capacity
+from ninefold.service.jobs.load import (
+    drawing_steps,
+    queue_depths,
+    queued_steps,
+    read_capacity,
+    read_engine_info,
+)
 from ninefold.service.problems import not_found
 from ninefold.service.routes.jobs import problems
 from ninefold.service.settings import is_loopback
@@ -118,14 +122,8 @@ async def read_metrics(request: Request, gateway: TheGateway) -> Response:
 @router.get("/api/v1/models", responses=problems(503))
 async def read_models(gateway: TheGateway) -> ModelsDocument:
     """List the models that draw here, with what their worker says of itself."""
-    statement = (
-        select(WorkerRow.info)
-        .where(WorkerRow.heartbeat_at > ago(gateway.settings.stalled_s))
-        .order_by(WorkerRow.started_at.desc())
-        .limit(1)
-    )
     async with gateway.database.connect() as connection:
-        info: dict[str, Any] = (await connection.execute(statement)).scalar_one_or_none() or {}
+        info = await read_engine_info(connection, gateway.settings.stalled_s)
     facts = gateway.facts
     model = ModelDocument(
         name=facts.name,

@@ -1,7 +1,6 @@
 """OpenAI's Images, Models and Moderations, for its own clients and all that were made for them."""
 
 import base64
-import io
 import json
 import time
 from collections.abc import AsyncIterator
@@ -10,8 +9,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
-from PIL import Image
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from ninefold.safety.verdict import Verdict
@@ -19,11 +16,10 @@ from ninefold.service.dependencies import TheGateway, TheRequester
 from ninefold.service.documents import JobDocument
 from ninefold.service.gateway import Gateway
 from ninefold.service.jobs.events import Event
-from ninefold.service.jobs.picture_steps import encode
 from ninefold.service.problems import Problem
 from ninefold.service.routes import openai_problems
 from ninefold.service.routes.openai_bodies import ImageBody, ModerationBody
-from ninefold.service.routes.pictures import load_picture
+from ninefold.service.routes.pictures import load_picture, load_preview
 from ninefold.service.routes.waiting import (
     accept_in_time,
     draw,
@@ -32,7 +28,6 @@ from ninefold.service.routes.waiting import (
     require_shown,
     shown,
 )
-from ninefold.service.store.objects import preview_key
 from ninefold.service.surfaces import SurfaceRoutes
 from ninefold.service.visitors import new_id
 
@@ -186,15 +181,14 @@ async def _to_content(
         place = partials.get(index, 0)
         if place >= (body.partial_images or 0):
             return None
-        digest = str(event.data["url"]).rpartition("/")[2].removesuffix(".webp")
-        file = await gateway.objects.get(preview_key(job_id, digest))
-        if file is None:
-            return None  # the picture is finished
+        preview = await load_preview(gateway, job_id, str(event.data["url"]), body.extension)
+        if preview is None:
+            return None
         partials[index] = place + 1
         return {
             **members,
             "type": "image_generation.partial_image",
-            "b64_json": await run_in_threadpool(_recode, file, body.extension),
+            "b64_json": base64.b64encode(preview).decode(),
             "partial_image_index": place,
             "index": index,
         }
@@ -208,11 +202,6 @@ async def _to_content(
         "index": int(event.data["index"]),
         "usage": _usage(gateway, body.prompt, 1),
     }
-
-
-def _recode(file: bytes, extension: str) -> str:
-    with Image.open(io.BytesIO(file), formats=["WEBP"]) as image:
-        return base64.b64encode(encode(image.convert("RGB"), extension)).decode()
 
 
 SURFACE = SurfaceRoutes("openai", (router,), ("/v1",), openai_problems.render)

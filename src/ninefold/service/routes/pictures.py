@@ -133,6 +133,25 @@ async def _missing(gateway: Gateway, digest: str) -> Problem:
     return Problem(410, "removed", "This picture was removed.")
 
 
+async def load_preview(gateway: Gateway, job_id: str, url: str, extension: str) -> bytes | None:
+    """Return a preview's file in another format; None if it is gone, as the picture is finished.
+
+    Args:
+        gateway: the service's.
+        job_id: whose preview.
+        url: as the event of the preview has it.
+        extension: `png`, `webp` or `jpg`.
+    """
+    digest = url.rpartition("/")[2].removesuffix(".webp")
+    data = await gateway.objects.get(preview_key(job_id, digest))
+    return None if data is None else await asyncio.to_thread(_recode, data, extension)
+
+
+def _recode(data: bytes, extension: str) -> bytes:
+    with Image.open(io.BytesIO(data), formats=["WEBP"]) as image:
+        return encode(image.convert("RGB"), extension)
+
+
 async def load_grid(gateway: Gateway, job: JobDocument, extension: str) -> bytes:
     """Return all pictures of a finished job as one, from the store or made now and stored.
 

@@ -42,6 +42,15 @@ async def draw(
             `timed_out` when they did not come, and as `require_shown`.
     """
     job_id, allowance = await accept_in_time(gateway, request, requester, wish, patience_s)
+    return require_shown(await wait(gateway, request, job_id, patience_s)), allowance
+
+
+async def wait(gateway: Gateway, request: Request, job_id: str, patience_s: float) -> JobDocument:
+    """Return a job once it has ended, however it did.
+
+    Raises:
+        Problem: `timed_out` after `patience_s`, and as `events_until_end`; it is cancelled.
+    """
     try:
         async with asyncio.timeout(patience_s):
             async for _ in events_until_end(gateway, job_id):
@@ -54,7 +63,7 @@ async def draw(
             f"The pictures were not finished in {patience_s:.0f} seconds; ask again later.",
             retry_after_s=60,
         ) from None
-    return require_shown(await find(gateway, request, job_id)), allowance
+    return await find(gateway, request, job_id)
 
 
 async def accept_in_time(

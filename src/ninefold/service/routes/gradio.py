@@ -1,0 +1,258 @@
+"""Gradio's queue, for its own clients: join with a prompt, and follow all that the session asked.
+
+A session is a name that the client chose. Its jobs belong to it in their rows, so any gateway can
+tell of them, and the id of a queue's event is that of the job. Files are named by their content.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import timedelta
+from typing import Annotated, Any
+
+from blake3 import blake3
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.sse import format_sse_event
+from pydantic import BaseModel, Field
+from sqlalchemy import func, select
+from starlette.responses import Response
+
+from ninefold.service.byte_ranges import IMMUTABLE, respond
+from ninefold.service.dependencies import TheGateway, TheRequester, base_url
+from ninefold.service.gateway import Gateway
+from ninefold.service.jobs import transitions
+from ninefold.service.problems import Problem, not_found
+from ninefold.service.routes.gradio_description import (
+    FUNCTION,
+    FUNCTION_INDEX,
+    PREFIX,
+    Inputs,
+    config,
+    info,
+)
+from ninefold.service.routes.gradio_messages import HEARTBEAT, Message, messages_of
+from ninefold.service.routes.pictures import MEDIA_TYPES, load_picture
+from ninefold.service.routes.waiting import accept_in_time
+from ninefold.service.store.tables import Job
+from ninefold.service.surfaces import SurfaceRoutes
+
+PATIENCE_S = 1800.0
+"""The stream may be held as long as it likes; who waits on it sees where the job stands."""
+
+LOOK_AGAIN_S = 0.3
+"""Seconds after which a stream looks for what its session joined meanwhile."""
+
+_RECENT = timedelta(seconds=60)  # what ended longer ago was told on an earlier stream
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+router = APIRouter(tags=["gradio"], include_in_schema=False)
+
+SessionHash = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+class JoinBody(BaseModel):
+    """What joins the queue."""
+
+    data: list[Any] = []
+    fn_index: int = FUNCTION_INDEX
+    session_hash: SessionHash
+
+
+class CallBody(BaseModel):
+    """The same from those who follow one event instead of a session."""
+
+    data: list[Any] = []
+    session_hash: SessionHash | None = None
+
+
+class CancelBody(BaseModel):
+    """Which event its session does not want any more."""
+
+    session_hash: SessionHash
+    event_id: Annotated[str, Field(max_length=64)]
+
+
+@router.get("/config")
+async def read_config() -> dict[str, Any]:
+    """Return the application's configuration."""
+    return config("Ninefold")
+
+
+@router.get(f"{PREFIX}/info")
+async def read_info() -> dict[str, Any]:
+    """Return what the function takes and gives."""
+    return info()
+
+
+@router.post(f"{PREFIX}/queue/join")
+async def join(
+    body: JoinBody, request: Request, gateway: TheGateway, requester: TheRequester
+) -> Response:
+    """Accept a prompt for a session."""
+    if body.fn_index != FUNCTION_INDEX:
+        raise not_found("function of that index")
+    owner = _owner_of(body.session_hash)
+    return await _accept(request, gateway, replace(requester, owner=owner), body.data)
+
+
+@router.get(f"{PREFIX}/queue/data")
+async def follow_session(session_hash: str, request: Request, gateway: TheGateway) -> Response:
+    """Stream what happens to all that a session asked for, until nothing is left."""
+    stream = _follow(gateway, _owner_of(session_hash), base_url(request, gateway))
+    return StreamingResponse(stream, media_type="text/event-stream", headers=_HEADERS)
+
+
+@router.post(f"{PREFIX}/call/{FUNCTION}")
+async def call(
+    body: CallBody, request: Request, gateway: TheGateway, requester: TheRequester
+) -> Response:
+    """Accept a prompt for those who follow its event by itself, such as curl."""
+    session = body.session_hash
+    asking = requester if session is None else replace(requester, owner=_owner_of(session))
+    return await _accept(request, gateway, asking, body.data)
+
+
+@router.get(f"{PREFIX}/call/{FUNCTION}/{{event_id}}")
+async def follow_call(
+    event_id: Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")],
+    request: Request,
+    gateway: TheGateway,
+) -> Response:
+    """Stream one event: heartbeats, and then what it came to."""
+    url = base_url(request, gateway)
+    if await gateway.reader.find(event_id, url) is None:
+        raise not_found("event")
+    stream = _follow_one(gateway, event_id, url)
+    return StreamingResponse(stream, media_type="text/event-stream", headers=_HEADERS)
+
+
+@router.post(f"{PREFIX}/cancel")
+async def cancel_event(body: CancelBody, gateway: TheGateway) -> dict[str, bool]:
+    """Cancel what a session asked for."""
+    statement = select(Job.id).where(
+        Job.id == body.event_id, Job.owner == _owner_of(body.session_hash)
+    )
+    async with gateway.database.begin() as connection:
+        if (await connection.execute(statement)).scalar_one_or_none() is None:
+            raise not_found("event of that session")
+        await transitions.cancel(connection, body.event_id)
+    return {"success": True}
+
+
+@router.post(f"{PREFIX}/reset")
+async def reset() -> dict[str, bool]:
+    """Do nothing: a client that cancels says so to `cancel` as well, with its session."""
+    return {"success": True}
+
+
+@router.get(f"{PREFIX}/file={{digest}}.{{extension}}")
+async def read_file(
+    digest: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")],
+    extension: Annotated[str, Path(pattern=r"^(png|webp|jpg)$")],
+    request: Request,
+    gateway: TheGateway,
+) -> Response:
+    """Return a picture by its content's name; no path of a file system is looked at."""
+    data = await load_picture(gateway, digest, extension)
+    return respond(
+        request, data, MEDIA_TYPES[extension], etag=f"{digest}.{extension}", cache_control=IMMUTABLE
+    )
+
+
+async def _accept(
+    request: Request, gateway: TheGateway, requester: TheRequester, data: list[Any]
+) -> Response:
+    wish = Inputs.read(data).to_wish()
+    job_id, allowance = await accept_in_time(gateway, request, requester, wish, PATIENCE_S)
+    return JSONResponse({"event_id": job_id}, headers=allowance.headers())
+
+
+def _owner_of(session_hash: str) -> str:
+    """Return the owner of a session's jobs; who knows the session's name may cancel them."""
+    return f"g:{blake3(session_hash.encode()).hexdigest()[:32]}"
+
+
+async def _follow(gateway: Gateway, owner: str, url: str) -> AsyncIterator[bytes]:
+    """Yield the messages of a session's jobs as they come, and close when none is left."""
+    queue: asyncio.Queue[Message] = asyncio.Queue()
+    telling: dict[str, asyncio.Task[None]] = {}
+
+    async def tell(job_id: str) -> None:
+        async for message in messages_of(gateway, job_id, url):
+            await queue.put(message)
+
+    try:
+        while True:
+            for job_id in await _jobs_of(gateway, owner):
+                if job_id not in telling:
+                    telling[job_id] = asyncio.create_task(tell(job_id))
+            is_over = all(task.done() for task in telling.values())
+            try:
+                message = await asyncio.wait_for(queue.get(), LOOK_AGAIN_S)
+            except TimeoutError:
+                if is_over:
+                    yield _frame({"msg": "close_stream", "event_id": None})
+                    return
+                continue
+            yield _frame(message)
+            while not queue.empty():
+                yield _frame(queue.get_nowait())
+    finally:
+        for task in telling.values():
+            task.cancel()
+
+
+async def _jobs_of(gateway: Gateway, owner: str) -> list[str]:
+    """Return the session's jobs that its stream has yet to tell of, the oldest first."""
+    statement = (
+        select(Job.id)
+        .where(
+            Job.owner == owner,
+            Job.ended_at.is_(None) | (Job.ended_at > func.now() - _RECENT),
+        )
+        .order_by(Job.number)
+    )
+    async with gateway.database.connect() as connection:
+        return list((await connection.execute(statement)).scalars())
+
+
+async def _follow_one(gateway: Gateway, job_id: str, url: str) -> AsyncIterator[bytes]:
+    async with aclosing(messages_of(gateway, job_id, url)) as messages:
+        async for message in messages:
+            if message is HEARTBEAT:
+                yield format_sse_event(event="heartbeat", data_str="null")
+            elif message["msg"] == "process_completed":
+                is_done, output = message["success"], message["output"]
+                content = json.dumps(output["data"] if is_done else output)
+                yield format_sse_event(event="complete" if is_done else "error", data_str=content)
+
+
+def _frame(message: Message) -> bytes:
+    return format_sse_event(data_str=json.dumps(message))
+
+
+def render(problem: Problem, _request: Request) -> Response:
+    """Show a problem as Gradio does: bad input by its parameter, and a queue that is full as 503.
+
+    Its clients look at the status, and read a sentence only from the first of them.
+    """
+    content: dict[str, Any] = {"detail": problem.detail, "code": problem.code}
+    if problem.status == 422:
+        errors = problem.extra.get("errors") or []
+        at = str(errors[0]["at"]).rpartition("/")[2] if errors else "prompt"
+        content["detail"] = [
+            {
+                "__type__": "validate",
+                "is_valid": False,
+                "parameter_name": at,
+                "message": problem.detail,
+            }
+        ]
+    status = 503 if problem.code == "too_busy" else problem.status
+    return JSONResponse(content, status, headers=problem.all_headers())
+
+
+SURFACE = SurfaceRoutes("gradio", (router,), ("/config", PREFIX), render)
