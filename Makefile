@@ -40,6 +40,7 @@ policy: $(DEV_STAMP) ## Precision and recall of the prompt policy; fails below i
 
 unit: $(DEV_STAMP) $(PAGE_STAMP) ## Tests with branch coverage
 	bash scripts/install_postgresql.sh
+	PYTHON=$(RUN)/python bash scripts/install_client_tools.sh
 	$(RUN)/pytest --cov --cov-report=
 	$(RUN)/coverage report --fail-under=90
 	$(RUN)/coverage report --include='*/generation/*,*/checkpoints/*,*/text/*' --fail-under=95

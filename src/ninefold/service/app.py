@@ -29,7 +29,7 @@ from ninefold.service.routes import (
 from ninefold.service.settings import Settings
 from ninefold.service.shared_answers import SharedAnswers
 from ninefold.service.store.objects import StorageError
-from ninefold.service.store.retry import DATABASE_AWAY
+from ninefold.service.store.retry import DATABASE_AWAY, is_away
 from ninefold.service.surfaces import SurfaceRoutes, render_for
 
 SURFACES: tuple[SurfaceRoutes, ...] = (
@@ -128,7 +128,7 @@ def to_problem(error: Exception) -> Problem:
         return Problem(error.status_code, code, str(error.detail), headers=error.headers or {})
     if isinstance(error, StorageError):
         return Problem(503, "storage_unavailable", str(error), retry_after_s=_RETRY_S)
-    if isinstance(error, DATABASE_AWAY):
+    if is_away(error):
         return Problem(
             503,
             "database_unavailable",

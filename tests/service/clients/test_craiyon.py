@@ -1,7 +1,10 @@
-"""DALL·E Mini's back end and Craiyon's v1 and v3: the bodies that their clients send."""
+"""DALL·E Mini's back end and Craiyon's v1 and v3: by craiyon.py, and as other clients ask."""
 
+import asyncio
 import base64
 import io
+import json
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -11,6 +14,28 @@ from tests.service.fake_engine import CANNOT, SIZE, FakeEngine
 from tests.service.running import RunningService
 
 pytestmark = pytest.mark.anyio
+
+SCRIPT = Path(__file__).parent / "draw_with_craiyon.py"
+PYTHON = SCRIPT.parents[3] / ".cache" / "craiyon" / "bin" / "python"
+
+
+async def test_craiyon_py_draws_and_saves(drawing_service: RunningService, tmp_path: Path) -> None:
+    assert PYTHON.exists(), "run: bash scripts/install_client_tools.sh"
+    process = await asyncio.create_subprocess_exec(
+        str(PYTHON),
+        str(SCRIPT),
+        drawing_service.address,
+        str(tmp_path),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, errors = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, errors.decode()
+    assert json.loads(output) == {"models": ["v1", "v3"], "next": ""}
+    kinds = {"v1": "JPEG", "v1-async": "JPEG", "v3": "WEBP", "v3-async": "WEBP"}
+    for folder, kind in kinds.items():
+        images = [Image.open(path) for path in sorted((tmp_path / folder).iterdir())]
+        assert [(image.format, image.size) for image in images] == [(kind, (SIZE, SIZE))] * 9
 
 
 async def test_v1_answers_nine_pictures_and_a_version(drawing_service: RunningService) -> None:
@@ -66,3 +91,10 @@ async def test_a_service_that_stops_says_when_to_come_back(service: RunningServi
     service.gateway.is_draining = True
     answer = await service.http.post("/generate", json={"prompt": "a red apple"})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
+async def test_a_long_queue_says_when_to_come_back(busy_service: RunningService) -> None:
+    for path in ("/generate", "/v3"):
+        answer = await busy_service.http.post(path, json={"prompt": "a red apple"})
+        assert (answer.status_code, answer.json()["code"]) == (429, "too_busy")
+        assert int(answer.headers["retry-after"]) > 60
