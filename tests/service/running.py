@@ -22,6 +22,7 @@ from ninefold.service.gateway_process import GatewayServer
 from ninefold.service.jobs.drawing import Studio
 from ninefold.service.jobs.picture_steps import PictureSteps
 from ninefold.service.jobs.queue import Queue
+from ninefold.service.jobs.refusal import PromptCheck
 from ninefold.service.jobs.worker import Worker
 from ninefold.service.settings import Settings
 from ninefold.service.store.database import build_async_engine
@@ -45,14 +46,19 @@ class RunningService:
     stack: AsyncExitStack
     workers: list[Worker] = field(default_factory=list)
 
-    async def add_worker(self, engine: Engine, steps: PictureSteps | None = None) -> Worker:
+    async def add_worker(
+        self,
+        engine: Engine,
+        steps: PictureSteps | None = None,
+        policy: PromptCheck | None = None,
+    ) -> Worker:
         """Start a worker; it drains when the service ends."""
         database = build_async_engine(self.url, pool_size=5)
         self.stack.push_async_callback(database.dispose)
         settings = self.settings
         objects = Objects.open(settings.pictures_url, settings.data, settings.storage_patience_s)
         queue = await self.stack.enter_async_context(Queue(self.url).open())
-        studio = Studio(database, objects, engine, steps or PictureSteps())
+        studio = Studio(database, objects, engine, steps or PictureSteps(), policy)
         worker = Worker(self.settings, self.url, queue, studio)
         task = asyncio.create_task(worker.run())
 

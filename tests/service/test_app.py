@@ -2,9 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from sqlalchemy.exc import InternalError, OperationalError
 
+from ninefold.service.app import SURFACES, to_problem
+from ninefold.service.settings import Settings, Surface
 from tests.service.running import RunningService
 
 pytestmark = pytest.mark.anyio
@@ -38,3 +42,23 @@ async def test_a_body_that_is_no_json_is_refused(service: RunningService) -> Non
     headers = {"Content-Type": "application/json"}
     answer = await service.http.post("/api/v1/jobs", content=b"{", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+
+
+def test_every_surface_that_settings_may_name_is_answered() -> None:
+    assert {surface.name for surface in SURFACES} == set(get_args(Surface))
+    assert set(Settings.model_fields["surfaces"].default) <= set(get_args(Surface))
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (OperationalError("SELECT", {}, Exception()), 503),
+        # The server ended a transaction that hung, which psycopg does not call operational.
+        (InternalError("SELECT", {}, Exception(), connection_invalidated=True), 503),
+        (InternalError("SELECT", {}, Exception()), 500),
+        (RuntimeError("a bug"), 500),
+    ],
+)
+def test_a_database_that_went_away_is_asked_again(error: Exception, status: int) -> None:
+    problem = to_problem(error)
+    assert (problem.status, problem.retry_after_s is not None) == (status, status == 503)

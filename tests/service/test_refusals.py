@@ -3,6 +3,8 @@
 import pytest
 from sqlalchemy import URL
 
+from ninefold.safety.prompt_policy import PromptPolicy
+from ninefold.safety.verdict import Verdict
 from ninefold.service.administration import Administration
 from tests.service.conftest import MakeSettings
 from tests.service.fake_engine import FakeEngine
@@ -77,3 +79,29 @@ async def test_a_forgotten_job_leaves_nothing_but_what_was_decided(
     assert not await service.gateway.objects.keys("pictures")
     rows = await hand_of(service).decisions(1)
     assert [row["job_id"] for row in rows] == [job["id"]]
+
+
+class StricterPolicy:
+    """A policy that has changed since the prompt was accepted."""
+
+    def check(self, _prompt: str, _negative_prompt: str | None = None) -> Verdict:
+        return PromptPolicy.load().check(REFUSED)
+
+
+async def test_a_policy_that_has_changed_refuses_what_still_waits(service: RunningService) -> None:
+    job = await service.post("a red apple")
+    engine = FakeEngine()
+    await service.add_worker(engine, policy=StricterPolicy())
+    ended = await service.ended(job["id"])
+    assert (ended["status"], ended["refusal"]["rule"]) == ("refused", "hate-terms")
+    assert ended["refusal"]["appeal"]
+    assert (engine.drawn, ended["pictures"]) == ([], [])
+    decided = await hand_of(service).decisions(1)
+    assert [row["action"] for row in decided] == ["allow", "refuse"]
+    assert {row["job_id"] for row in decided} == {job["id"]}
+
+
+async def test_who_waits_on_another_surface_is_told_of_it(service: RunningService) -> None:
+    await service.add_worker(FakeEngine(), policy=StricterPolicy())
+    answer = await service.http.post("/generate", json={"prompt": "a red apple"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "prompt_refused")

@@ -34,6 +34,14 @@ def draw(  # noqa: PLR0913 - one argument for each option
             help="Draw this picture again, byte for byte, from the recipe that its file carries.",
         ),
     ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Let the Ninefold service at this address draw, such as http://127.0.0.1:8000; "
+            "its API key, if it needs one, is taken from NINEFOLD_API_KEY.  [default: draw here]",
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -207,35 +215,40 @@ def draw(  # noqa: PLR0913 - one argument for each option
     from ninefold.cli.draw_request import DrawOptions, read_options
     from ninefold.cli.progress import progress_bar
 
-    request = read_options(
-        DrawOptions(
-            prompts=prompts or (),
-            file=file,
-            model=model,
-            like=like,
-            seed=seed,
-            count=count,
-            preset=preset,
-            condition_scale=condition_scale,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            negative=negative,
-            seamless=seamless or None,
-            candidates=candidates,
-            policy=policy,
-            sign=sign,
-            sign_prompt=sign_prompt,
-            key=key,
-            mark=mark or None,
-            out=out,
-            grid=grid,
-            json=json,
-            quiet=quiet,
-            device=device,
-            dtype=dtype,
-        )
+    options = DrawOptions(
+        prompts=prompts or (),
+        file=file,
+        model=model,
+        like=like,
+        seed=seed,
+        count=count,
+        preset=preset,
+        condition_scale=condition_scale,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        negative=negative,
+        seamless=seamless or None,
+        candidates=candidates,
+        policy=policy,
+        sign=sign,
+        sign_prompt=sign_prompt,
+        key=key,
+        mark=mark or None,
+        out=out,
+        grid=grid,
+        json=json,
+        quiet=quiet,
+        device=device,
+        dtype=dtype,
+        server=server,
     )
+    if server is not None:
+        from ninefold.cli.draw_remote import run_remote
+
+        run_remote(options)
+        return
+    request = read_options(options)
     # Only now PyTorch, which takes seconds: what can be refused without it was answered at once.
     with progress_bar("Starting", is_hidden=quiet):
         from ninefold.cli.draw_run import run

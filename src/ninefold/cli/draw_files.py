@@ -63,16 +63,30 @@ def save_drawing(
     Raises:
         UserError: a file cannot be written; those before it are whole and stay.
     """
-    stem = picture_stem(pictures[0][1].prompt)
+    return save_files(
+        out,
+        pictures[0][1].prompt,
+        [finish(encode_png(picture, recipe), recipe) for picture, recipe in pictures],
+        None if grid is None else finish(encode_png(grid), pictures[0][1]),
+    )
+
+
+def save_files(
+    out: Path, prompt: str, pictures: Sequence[bytes], grid: bytes | None
+) -> SavedDrawing:
+    """Write the PNG files of one prompt into a new folder below `out`, named after it.
+
+    Raises:
+        UserError: a file cannot be written; those before it are whole and stay.
+    """
+    stem = picture_stem(prompt)
     try:
         folder = claim_folder(out, stem)
         paths = [
-            write_new(folder / f"{stem}-{number}.png", finish(encode_png(picture, recipe), recipe))
-            for number, (picture, recipe) in enumerate(pictures, start=1)
+            write_new(folder / f"{stem}-{number}.png", data)
+            for number, data in enumerate(pictures, start=1)
         ]
-        grid_path = None
-        if grid is not None:
-            grid_path = write_new(folder / GRID_FILE, finish(encode_png(grid), pictures[0][1]))
+        grid_path = None if grid is None else write_new(folder / GRID_FILE, grid)
     except OSError as error:
         raise _cannot_write(out, error) from None
     return SavedDrawing(folder, paths, grid_path)

@@ -66,6 +66,7 @@ class DrawOptions:
     quiet: bool = False
     device: str = "auto"
     dtype: str | None = None
+    server: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def read_options(options: DrawOptions) -> DrawRequest:
 
 def _read_prompts(options: DrawOptions) -> DrawRequest:
     prompts = gather_prompts(options.prompts, options.file)
-    settings = _given_settings(options)
+    settings = given_settings(options)
     if options.negative:
         clean_prompt(options.negative, "The negative prompt")
         settings["negative_prompt"] = options.negative
@@ -139,7 +140,7 @@ def _read_prompts(options: DrawOptions) -> DrawRequest:
         preset=options.preset,
         dtype=_read_dtype(options.dtype or DEFAULT_DTYPE),
         device=options.device,
-        out=_read_folder_name(options.out),
+        out=read_folder_name(options.out),
         has_grid=options.grid,
         is_json=options.json,
         is_quiet=options.quiet,
@@ -174,7 +175,7 @@ def _read_original(options: DrawOptions) -> DrawRequest:
         preset=None,
         dtype=dtype,
         device=options.device,
-        out=_read_folder_name(options.out),
+        out=read_folder_name(options.out),
         has_grid=False,
         is_json=options.json,
         is_quiet=options.quiet,
@@ -185,7 +186,8 @@ def _read_original(options: DrawOptions) -> DrawRequest:
     )
 
 
-def _given_settings(options: DrawOptions) -> dict[str, Setting]:
+def given_settings(options: DrawOptions) -> dict[str, Setting]:
+    """Return the sampling parameters that were given, the negative prompt apart."""
     given: dict[str, Setting] = {
         "seed": options.seed,
         "count": options.count,
@@ -256,7 +258,12 @@ def _read_dtype(name: Setting) -> str:
     return str(name)
 
 
-def _read_folder_name(name: str) -> Path:
+def read_folder_name(name: str) -> Path:
+    """Return the folder that `--out` names.
+
+    Raises:
+        UserError: it names none.
+    """
     if not name or "\0" in name:
         raise UserError("--out needs the name of a folder.")
     return Path(name).expanduser()

@@ -1,12 +1,6 @@
-"""A run of `ninefold draw`: the model is loaded once, each prompt is drawn, saved, shown and told.
-
-What is drawn of a prompt is saved before the next is begun, so that whatever happens later, an
-interruption or a full disk, leaves the pictures before it whole.
-"""
+"""A run of `ninefold draw` on this machine: the model is loaded once, and draws each prompt."""
 
 import math
-import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,11 +9,11 @@ from dataclasses import replace
 from PIL import Image
 
 from ninefold.cli.draw_files import prepared_folder, save_drawing
-from ninefold.cli.draw_report import DrawnPrompt, Report
+from ninefold.cli.draw_prompts import draw_prompts
+from ninefold.cli.draw_report import DrawnPrompt
 from ninefold.cli.draw_request import DrawRequest, Original
 from ninefold.cli.messages import shorten, tell
 from ninefold.cli.progress import progress_bar
-from ninefold.cli.terminal_pictures import detect_protocol, show_picture
 from ninefold.drawing import Drawing, Picture, Progress
 from ninefold.errors import NinefoldError, UserError
 from ninefold.generation.params import SamplingParams
@@ -49,30 +43,19 @@ def run(request: DrawRequest) -> None:
 
 
 def _draw_all(request: DrawRequest, artist: TextToImage, params: SamplingParams) -> None:
-    report = Report(request.is_json)
-    is_complete = False
     if not request.is_quiet:
         tell(f"Drawing with {artist.config.name}, seed {params.seed}.")
-    try:
-        for number, prompt in enumerate(request.prompts, start=1):
-            drawn, picture = _draw(request, artist, params, prompt, number)
-            report.add(drawn)
-            if not request.is_quiet:
-                _show(request, drawn, picture)
-        is_complete = True
-    except KeyboardInterrupt:
-        tell(_describe_interruption(report))
-        raise
-    finally:
-        report.finish(is_complete=is_complete)
+
+    def draw(prompt: str, label: str) -> tuple[DrawnPrompt, Image.Image]:
+        return _draw(request, artist, params, prompt, label)
+
+    draw_prompts(request.prompts, draw, is_json=request.is_json, is_quiet=request.is_quiet)
 
 
 def _draw(
-    request: DrawRequest, artist: TextToImage, params: SamplingParams, prompt: str, number: int
+    request: DrawRequest, artist: TextToImage, params: SamplingParams, prompt: str, label: str
 ) -> tuple[DrawnPrompt, Image.Image]:
     """Draw and save one prompt, and return with it the picture that shows all of it."""
-    many = len(request.prompts)
-    label = prompt if many == 1 else f"{number}/{many} {prompt}"
     start = time.monotonic()
     with progress_bar(label, is_hidden=request.is_quiet) as advance_to:
 
@@ -106,19 +89,6 @@ def _draw(
         seconds=time.monotonic() - start,
     )
     return drawn, page if len(pictures) > 1 else images[0]
-
-
-def _show(request: DrawRequest, drawn: DrawnPrompt, picture: Image.Image) -> None:
-    """Say what was drawn, and show it where the terminal can and nothing else is meant for it."""
-    for notice in drawn.notices:
-        tell(f"Note: {notice}")
-    count, seconds = len(drawn.recipes), f"{drawn.seconds:.1f}"
-    pictures = "1 picture" if count == 1 else f"{count} pictures"
-    label = shorten(drawn.recipes[0].prompt)
-    tell(f"{label}: {pictures} in {seconds} s, in {drawn.files.folder}")
-    protocol = None if request.is_json else detect_protocol(os.environ, sys.stdout)
-    if protocol is not None:
-        show_picture(picture, protocol, sys.stdout)
 
 
 def _pick(drawing: Drawing, original: Original | None) -> Sequence[Picture]:
@@ -168,13 +138,6 @@ def _compare(original: Original, data: bytes) -> str:
         f"{shorten(original.recipe.software)!r}, or with another PyTorch, Pillow, device or number "
         "of threads."
     )
-
-
-def _describe_interruption(report: Report) -> str:
-    if not report.drawn:
-        return "Stopped; nothing was drawn yet."
-    folders = ", ".join(str(prompt.files.folder) for prompt in report.drawn[-3:])
-    return f"Stopped; what was drawn before is kept, the last of it in {folders}."
 
 
 @contextmanager

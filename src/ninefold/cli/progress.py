@@ -19,8 +19,24 @@ OnProgress = Callable[[int, int], None]
 _LABEL_WIDTH = 48
 
 
+class Bar:
+    """A bar that is shown: called with the steps done and the steps in all, it moves."""
+
+    def __init__(self, progress: Progress, label: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(shorten(label, _LABEL_WIDTH), total=None)
+
+    def __call__(self, done: int, total: int) -> None:
+        """Move the bar."""
+        self._progress.update(self._task, completed=done, total=total)
+
+    def say(self, label: str) -> None:
+        """Call the bar something else."""
+        self._progress.update(self._task, description=shorten(label, _LABEL_WIDTH))
+
+
 @contextmanager
-def progress_bar(label: str, *, is_hidden: bool = False) -> Iterator[OnProgress]:
+def progress_bar(label: str, *, is_hidden: bool = False) -> Iterator[Bar]:
     """Show a bar called `label` with the time left, until the block ends, also by an error.
 
     Args:
@@ -43,9 +59,4 @@ def progress_bar(label: str, *, is_hidden: bool = False) -> Iterator[OnProgress]
         disable=is_hidden or not console.is_terminal,
     )
     with progress:
-        task = progress.add_task(shorten(label, _LABEL_WIDTH), total=None)
-
-        def advance_to(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
-
-        yield advance_to
+        yield Bar(progress, label)

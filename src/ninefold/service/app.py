@@ -77,7 +77,7 @@ def build_app(
         summary="Any prompt, nine pictures.",
         version=__version__,
         lifespan=lifespan,
-        telemetry={"auto_configure": False},
+        telemetry={"auto_configure": False, "logs": False},
         docs_url="/docs" if settings.show_docs else None,
         redoc_url=None,
         openapi_url="/openapi.json" if settings.show_docs else None,

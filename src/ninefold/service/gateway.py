@@ -1,7 +1,6 @@
 """What the gateway holds while it runs, opened and closed with it. No torch, no engine."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,13 +8,13 @@ from dataclasses import dataclass, field
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ninefold.safety.live_policy import LivePolicy
-from ninefold.safety.verdict import Verdict
-from ninefold.service.jobs.acceptance import PromptCheck, Reception
+from ninefold.service.jobs.acceptance import Reception
 from ninefold.service.jobs.following import Followers
 from ninefold.service.jobs.housekeeping import keep_house
+from ninefold.service.jobs.policy_of_now import PolicyOfNow
 from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.reading import JobReader
+from ninefold.service.jobs.refusal import PromptCheck
 from ninefold.service.limits import RateLimits
 from ninefold.service.model_facts import ModelFacts, read_model_facts
 from ninefold.service.settings import Settings
@@ -23,18 +22,6 @@ from ninefold.service.store.database import build_async_engine
 from ninefold.service.store.memory import MemoryCache
 from ninefold.service.store.objects import Objects
 from ninefold.service.visitors import Visitors
-
-_log = logging.getLogger(__name__)
-
-
-class _PolicyOfNow:
-    """Asks the policy as its file stands when it is asked."""
-
-    def __init__(self, policy: LivePolicy) -> None:
-        self._policy = policy
-
-    def check(self, prompt: str, negative_prompt: str | None = None) -> Verdict:
-        return self._policy.current().check(prompt, negative_prompt)
 
 
 @dataclass
@@ -69,7 +56,7 @@ async def open_gateway(settings: Settings, url: URL, secret: str) -> AsyncIterat
         NinefoldError: the model or the policy cannot be read.
     """
     facts = read_model_facts(settings.model)
-    policy = _PolicyOfNow(LivePolicy(settings.policy_file, _log.warning))
+    policy = PolicyOfNow(settings.policy_file)
     objects = Objects.open(settings.pictures_url, settings.data, settings.storage_patience_s)
     database = build_async_engine(url)
     queue = Queue(url)

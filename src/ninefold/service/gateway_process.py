@@ -13,7 +13,7 @@ from ninefold.service.app import build_app
 from ninefold.service.gateway import Gateway, open_gateway
 from ninefold.service.settings import Settings
 
-_GRACE_S = 10
+_GRACE_S = 10  # longer than routes/waiting.py stays for a drawing
 
 
 class GatewayServer(uvicorn.Server):

@@ -5,6 +5,7 @@ A surface calls `accept` (or `submit`, which answers as the native API does) and
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 from fastapi import Request
@@ -22,6 +23,7 @@ from ninefold.service.limits import Allowance
 from ninefold.service.problems import Problem
 from ninefold.service.store import decisions
 from ninefold.service.store.tables import IdempotencyKey
+from ninefold.service.tracing import current_traceparent
 from ninefold.service.visitors import Requester, address_share
 
 _KEY_BUSY_S = 1.0
@@ -38,7 +40,8 @@ async def accept(gateway: Gateway, requester: Requester, wish: Wish) -> tuple[st
             `prompt_refused`, `too_many_refusals` or `too_busy`.
     """
     _require_running(gateway)
-    prepared = await _prepare(gateway, requester, wish)
+    traced = replace(wish, trace=current_traceparent(wish.trace))
+    prepared = await _prepare(gateway, requester, traced)
     allowance = await gateway.limits.take(requester)
     async with gateway.database.begin() as connection:
         accepted = await gateway.reception.accept(connection, prepared, requester)

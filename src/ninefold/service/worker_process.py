@@ -9,6 +9,7 @@ from sqlalchemy import URL
 
 from ninefold.service.jobs.drawing import Studio
 from ninefold.service.jobs.housekeeping import keep_house
+from ninefold.service.jobs.policy_of_now import PolicyOfNow
 from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.safe_steps import build_steps
 from ninefold.service.jobs.worker import Worker
@@ -45,7 +46,7 @@ async def _run(settings: Settings, url: URL) -> None:
     database = build_async_engine(url, pool_size=5)
     objects = Objects.open(settings.pictures_url, settings.data, settings.storage_patience_s)
     async with Queue(url).open() as queue:
-        studio = Studio(database, objects, engine, steps)
+        studio = Studio(database, objects, engine, steps, PolicyOfNow(settings.policy_file))
         worker = Worker(settings, url, queue, studio)
         house = asyncio.create_task(keep_house(database, queue, settings))
         stopper = asyncio.create_task(_stop_when(stopped, worker))

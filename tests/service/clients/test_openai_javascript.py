@@ -40,7 +40,7 @@ async def run_script(address: str) -> Any:
 async def test_it_draws_streams_retries_what_may_come_right_and_nothing_else(
     database_url: URL, make_settings: MakeSettings
 ) -> None:
-    settings = make_settings(address_rate="1/second")
+    settings = make_settings(address_rate="1/3 seconds")
     async with running_service(settings, database_url) as service:
         await service.add_worker(FakeEngine(step_s=0.03))
         report = await run_script(service.address)
@@ -49,9 +49,10 @@ async def test_it_draws_streams_retries_what_may_come_right_and_nothing_else(
     assert [(image.format, image.size) for image in images] == [("PNG", (SIZE, SIZE))] * 3
     assert report["pictures"]["requests"] == 1
 
-    # The second picture of a second meets the rate, and the client comes back by itself.
-    assert report["retried"]["value"]["data"][0]["url"].startswith(service.address)
-    assert report["retried"]["requests"] > 1
+    # One of the two meets the rate, and the client comes back by itself.
+    for answer in report["retried"]["value"]:
+        assert answer["data"][0]["url"].startswith(service.address)
+    assert report["retried"]["requests"] > 2
 
     finals = {
         "refused": ("BadRequestError", 400, "moderation_blocked", None),

@@ -8,7 +8,7 @@ problems.
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import func, insert
 from sqlalchemy.engine import RowMapping
@@ -23,7 +23,7 @@ from ninefold.service.jobs.fair_share import cost_of, next_tags
 from ninefold.service.jobs.ladder import Ladder
 from ninefold.service.jobs.load import Ahead, read_capacity, work_ahead
 from ninefold.service.jobs.queue import Queue
-from ninefold.service.jobs.refusal import PromptRefusedProblem
+from ninefold.service.jobs.refusal import PromptCheck, PromptRefusedProblem
 from ninefold.service.jobs.shares import read_tags, take_tags
 from ninefold.service.model_facts import ModelFacts
 from ninefold.service.problems import Problem, invalid
@@ -35,13 +35,6 @@ from ninefold.text.prompt import clean_prompt
 
 _SEED_BITS = 32  # JavaScript keeps numbers of 53 bits, and a person can type 32
 _PREVIEWS = 3  # of each picture, evenly over its codes
-
-
-class PromptCheck(Protocol):
-    """Says whether a prompt may be drawn; `ninefold.safety.prompt_policy.PromptPolicy` is one."""
-
-    def check(self, prompt: str, negative_prompt: str | None = None) -> Verdict:
-        """Return what the policy says."""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from ninefold.service import metrics, tracing
 from ninefold.service.jobs import transitions
 from ninefold.service.jobs.events import NewEvent
 from ninefold.service.jobs.picture_steps import Judgement, PictureSteps, StoredPicture
+from ninefold.service.jobs.refusal import PromptCheck
 from ninefold.service.jobs.states import Status
 from ninefold.service.jobs.transitions import Claim
 from ninefold.service.store.objects import (
@@ -56,6 +57,8 @@ class Studio:
     objects: Objects
     engine: Engine
     steps: PictureSteps
+    policy: PromptCheck | None = None
+    """Asked once more before a job is drawn, since it may have changed while the job waited."""
 
 
 class JobDrawing:

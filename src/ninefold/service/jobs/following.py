@@ -32,7 +32,7 @@ class Followers:
         """Follow the jobs of a database; `run` must run beside."""
         self._database, self._url = database, url
         self._bells: dict[str, set[asyncio.Event]] = {}
-        self._is_stopped = False
+        self._stopped_at: float | None = None
 
     async def run(self) -> None:
         """Ring bells until cancelled."""
@@ -44,8 +44,11 @@ class Followers:
                 _ring(self._bells.get(notification.payload, set()))
 
     def stop(self) -> None:
-        """End all that follow; they come back to another process and lose nothing."""
-        self._is_stopped = True
+        """End all that follow; they come back to another process and lose nothing.
+
+        Those who cannot come back may stay a little, see `follow`.
+        """
+        self._stopped_at = time.monotonic()
         for bells in self._bells.values():
             _ring(bells)
 
@@ -54,18 +57,26 @@ class Followers:
         """Return how many follow."""
         return sum(len(bells) for bells in self._bells.values())
 
-    async def follow(self, job_id: str, after: int = 0) -> AsyncIterator[Event | None]:
+    async def follow(
+        self, job_id: str, after: int = 0, stay_s: float = 0.0
+    ) -> AsyncIterator[Event | None]:
         """Yield the events of a job that is there, from the one after `after` to its last.
 
         None now and then says that nothing happened; a stream stays alive by it.
+
+        Args:
+            job_id: which job.
+            after: number of the last event that is known.
+            stay_s: seconds to follow on after `stop` a job that is being drawn.
         """
-        bell, quiet_since = asyncio.Event(), time.monotonic()
+        bell, quiet_since, is_begun = asyncio.Event(), time.monotonic(), False
         self._bells.setdefault(job_id, set()).add(bell)
         try:
-            while not self._is_stopped:
+            while not self._must_end(stay_s if is_begun else 0.0):
                 bell.clear()
                 for event in await self._read(job_id, after):
                     after, quiet_since = event.seq, time.monotonic()
+                    is_begun = is_begun or event.type == "started"
                     yield event
                     if event.is_last:
                         return
@@ -79,6 +90,9 @@ class Followers:
             bells.discard(bell)
             if not bells:
                 del self._bells[job_id]
+
+    def _must_end(self, stay_s: float) -> bool:
+        return self._stopped_at is not None and time.monotonic() >= self._stopped_at + stay_s
 
     async def _read(self, job_id: str, after: int) -> list[Event]:
         try:

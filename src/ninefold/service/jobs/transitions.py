@@ -15,10 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ninefold.generation.params import SamplingParams
 from ninefold.safety.fingerprint import is_copy
+from ninefold.safety.verdict import Verdict
 from ninefold.service import metrics
 from ninefold.service.jobs.events import NewEvent, append, notify
 from ninefold.service.jobs.picture_steps import Judgement
 from ninefold.service.jobs.queue import Queue
+from ninefold.service.jobs.refusal import describe
 from ninefold.service.jobs.states import Status, sources_of
 from ninefold.service.store import decisions
 from ninefold.service.store.notifications import CANCELLED_JOBS
@@ -195,6 +197,16 @@ async def fail(connection: AsyncConnection, held: Claim, code: str, message: str
     """End a job that could not be drawn, with a sentence for the person who asked."""
     error = {"code": code, "message": message}
     return await end(connection, held.job_id, Status.FAILED, only_if=held.holds(), error=error)
+
+
+async def refuse(connection: AsyncConnection, held: Claim, verdict: Verdict) -> bool:
+    """End a job that the policy has come to speak against, and keep that decision."""
+    is_ended = await end(
+        connection, held.job_id, Status.REFUSED, only_if=held.holds(), refusal=describe(verdict)
+    )
+    if is_ended:
+        await decisions.record_prompt(connection, verdict, job_id=held.job_id)
+    return is_ended
 
 
 async def cancel(connection: AsyncConnection, job_id: str) -> bool:

@@ -155,7 +155,8 @@ class Worker:
                     f"This job asks for the model {held.model!r}, which does not draw here any "
                     "more; send it again."
                 )
-            await drawing.run()
+            if not await self._refuse(held):
+                await drawing.run()
         except NotHeldError:
             _log.info("job left: it is not held any more", extra={"job_id": held.job_id})
         except (StorageError, OverloadedError):
@@ -179,6 +180,21 @@ class Worker:
         self._is_engine_gone = True
         self.stop()
         await self._put_back(held)
+
+    async def _refuse(self, held: Claim) -> bool:
+        """Tell whether the policy, as it is now, speaks against a job; it ends so then."""
+        if self._studio.policy is None:
+            return False
+        verdict = self._studio.policy.check(held.prompt, held.params.negative_prompt)
+        if not verdict.is_refused:
+            return False
+
+        async def write() -> bool:
+            async with self._studio.database.begin() as connection:
+                return await transitions.refuse(connection, held, verdict)
+
+        await retrying(write)
+        return True
 
     async def _fail(self, held: Claim, error: NinefoldError) -> None:
         code = "cannot_draw" if isinstance(error, UserError) else "drawing_failed"

@@ -22,6 +22,9 @@ from ninefold.service.routes.pictures import load_picture
 from ninefold.service.submission import accept
 from ninefold.service.visitors import Requester
 
+STAY_S = 8.0
+"""Seconds that a stopping gateway waits for a drawing that somebody is waiting for here."""
+
 _STOPPING_RETRY_S = 5.0
 
 
@@ -93,10 +96,11 @@ async def events_until_end(gateway: Gateway, job_id: str) -> AsyncIterator[Event
     """Yield a job's events to its last; None when nothing happened for a while.
 
     Raises:
-        Problem: the service stops before the job has ended (`stopping`); it is cancelled, since
-            the client is told to ask again.
+        Problem: the service stops before the job has ended (`stopping`), which a drawing that was
+            begun is given a little time for; then it is cancelled, since the client is told to
+            ask again and could not come back to this one.
     """
-    async for event in gateway.followers.follow(job_id):
+    async for event in gateway.followers.follow(job_id, stay_s=STAY_S):
         yield event
         if event is not None and event.is_last:
             return

@@ -1,0 +1,1 @@
+"""The client for a service, against one that runs."""
