@@ -34,7 +34,8 @@ async def test_craiyon_py_draws_and_saves(drawing_service: RunningService, tmp_p
     assert json.loads(output) == {"models": ["v1", "v3"], "next": ""}
     kinds = {"v1": "JPEG", "v1-async": "JPEG", "v3": "WEBP", "v3-async": "WEBP"}
     for folder, kind in kinds.items():
-        images = [Image.open(path) for path in sorted((tmp_path / folder).iterdir())]
+        files = [path.read_bytes() for path in sorted((tmp_path / folder).iterdir())]
+        images = [Image.open(io.BytesIO(file)) for file in files]
         assert [(image.format, image.size) for image in images] == [(kind, (SIZE, SIZE))] * 9
 
 

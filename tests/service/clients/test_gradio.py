@@ -1,6 +1,7 @@
 """Gradio's queue by gradio_client, unmodified, and by plain requests as curl makes them."""
 
 import asyncio
+import io
 import json
 import warnings
 from collections.abc import AsyncIterator, Iterator
@@ -72,7 +73,7 @@ async def test_a_call_downloads_the_pictures(service: RunningService, client: Cl
         client, "a red apple", negative_prompt="a worm", seed=7, count=4, condition_scale=3
     )
     files = [Path(item["image"]) for item in gallery]
-    images = [Image.open(file) for file in files]
+    images = [Image.open(io.BytesIO(file.read_bytes())) for file in files]
     assert [(image.format, image.size) for image in images] == [("PNG", (SIZE, SIZE))] * 4
     assert len({file.read_bytes() for file in files}) == 4
     assert ({item["caption"] for item in gallery}, seed) == ({"a red apple"}, 7)

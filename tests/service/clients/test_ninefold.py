@@ -17,7 +17,7 @@ from ninefold.client import Client
 from ninefold.errors import CancelledError, NinefoldError, UserError
 from ninefold.pictures.png import parse_recipe, read_recipe
 from ninefold.service.jobs.picture_steps import Judgement, PictureSteps
-from tests.service.fake_engine import BREAKS, CANNOT, SIZE, FakeEngine
+from tests.service.fake_engine import BREAKS, CANNOT, SIZE, FakeEngine, paint
 from tests.service.running import RunningService
 
 pytestmark = pytest.mark.anyio
@@ -183,14 +183,14 @@ async def test_draw_prints_the_document_that_a_drawing_here_has(
 async def test_draw_leaves_hidden_pictures_out_and_says_so(
     service: RunningService, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    judged: list[int] = []
+    hidden = paint("a", 7, 0)
 
-    def judge(_image: Image.Image) -> Judgement:
-        judged.append(1)
-        return Judgement(len(judged) == 1, "a reason")
+    def judge(image: Image.Image) -> Judgement:
+        return Judgement(image.tobytes() == hidden.tobytes(), "a reason")
 
     await service.add_worker(FakeEngine(), PictureSteps(judge=judge))
-    assert await beside(main, ("draw", "a", "--count", "4", "--server", service.address)) == 0
+    call = ("draw", "a", "--count", "4", "--seed", "7", "--server", service.address)
+    assert await beside(main, call) == 0
     shown = capsys.readouterr()
     assert len(shown.out.splitlines()) == 3 + 1
     assert "The service hides 1 of the pictures by its policy." in shown.err
