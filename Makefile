@@ -39,6 +39,7 @@ policy: $(DEV_STAMP) ## Precision and recall of the prompt policy; fails below i
 	$(RUN)/ninefold policy test
 
 unit: $(DEV_STAMP) $(PAGE_STAMP) ## Tests with branch coverage
+	bash scripts/install_compiler.sh
 	bash scripts/install_postgresql.sh
 	PYTHON=$(RUN)/python bash scripts/install_client_tools.sh
 	$(RUN)/pytest --cov --cov-report=

@@ -25,25 +25,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import torch
+from random_models import MEGA
 
 from ninefold.checkpoints import dallebart, vqgan
 from ninefold.checkpoints.convert import ModelSources, convert_model
 from ninefold.checkpoints.empty_model import shapes_of
 from ninefold.checkpoints.weight_map import WeightMap
-from ninefold.models.dallebart import DalleBart, DalleBartConfig
+from ninefold.models.dallebart import DalleBart
 from ninefold.models.vqgan import VQGAN, VQGANConfig
 
-MEGA = DalleBartConfig(
-    encoder_layers=24,
-    decoder_layers=24,
-    d_model=2048,
-    encoder_attention_heads=32,
-    decoder_attention_heads=32,
-    encoder_ffn_dim=4096,
-    decoder_ffn_dim=4096,
-    encoder_vocab_size=50272,
-    image_vocab_size=16415,
-)
 MEGA_PARAMETERS = 2_587_521_024
 LIMIT = 8 * 2**30
 BLOCK = 1 << 22  # numbers that are drawn once and written again and again

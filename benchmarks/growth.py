@@ -21,7 +21,8 @@ from random_models import MINI
 from trace_step import NUM_CODES, least, random_mini
 
 from ninefold.engine.backend import Rows
-from ninefold.engine.fast_vqgan import PainterKind, speed_up
+from ninefold.engine.backends import painter_kind
+from ninefold.engine.fast_vqgan import speed_up
 from ninefold.engine.native.backend import NativeBackend
 from ninefold.engine.native.structures import Kind
 from ninefold.models.dallebart import DalleBart
@@ -49,7 +50,9 @@ def measure(kind: Kind, model: DalleBart) -> dict[str, Any]:
     tokens = torch.full((MINI.max_text_length,), 5)
     for entry, length in ((0, 12), (1, 2)):
         backend.read_text(entry, tokens, torch.arange(MINI.max_text_length) < length)
-    vqgan = speed_up(VQGAN(VQGANConfig(has_encoder=False)).eval(), cast("PainterKind", kind))
+    vqgan = speed_up(
+        VQGAN(VQGANConfig(has_encoder=False)).eval(), painter_kind(f"native-{kind}") or "float32"
+    )
     codes = torch.arange(256)[None] * 31 % NUM_CODES
     with torch.inference_mode():
         painting = least(lambda: vqgan.decode(codes), 3)

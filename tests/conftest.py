@@ -13,6 +13,31 @@ import torch
 
 torch.set_num_threads(1)
 
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect tests of native formats that this processor cannot do, and count them as that.
+
+    Only the processor is asked: a machine that could but has no compiler fails.
+    """
+    from ninefold.engine.native.structures import why_no_kind
+
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        kinds = [kind for mark in item.iter_markers("native") for kind in mark.args]
+        (left_out if any(map(why_no_kind, kinds)) else kept).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = kept
+
+
+def pytest_report_header() -> list[str]:
+    """Say which native formats are tested, and why others are not."""
+    from ninefold.engine.native.structures import KINDS, why_no_kind
+
+    reasons = {kind: why_no_kind(kind) for kind in KINDS}
+    return [f"native-{kind}: {reason or 'tested'}" for kind, reason in reasons.items()]
+
+
 # Shared machines are slow at times, and a test has to say the same twice.
 hypothesis.settings.register_profile("ninefold", deadline=None, derandomize=True, max_examples=50)
 hypothesis.settings.load_profile("ninefold")

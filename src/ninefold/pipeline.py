@@ -11,7 +11,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from ninefold.checkpoints.load import load_clip, load_dallebart, load_vqgan
+from ninefold.checkpoints.load import load_dallebart
 from ninefold.checkpoints.native import read_config
 from ninefold.checkpoints.registry import find_model
 from ninefold.devices import resolve_device, resolve_dtype
@@ -20,17 +20,16 @@ from ninefold.engine.backend import Backend
 from ninefold.engine.backends import choose_backend, load_native, painter_kind
 from ninefold.engine.config import NATIVE_BACKENDS
 from ninefold.engine.draw_codes import NUM_SLOTS, draw_codes
-from ninefold.engine.fast_vqgan import speed_up
+from ninefold.engine.loaded_model import LoadedModel
 from ninefold.engine.threads import set_threads
 from ninefold.errors import CancelledError, UserError
 from ninefold.generation.generate import DrawingState, ShouldStop, generate
 from ninefold.generation.params import SamplingParams, get_preset
 from ninefold.models.dallebart import DalleBart
-from ninefold.painting import Painter, order_pictures
+from ninefold.painting import order_pictures
 from ninefold.preparation import PreparedPrompt, prepare_prompt
 from ninefold.safety.prompt_policy import PromptPolicy
 from ninefold.safety.verdict import Action
-from ninefold.text.reader import ClipReader, PromptReader
 
 _Job = tuple[Tensor, int, str | None]
 
@@ -45,33 +44,20 @@ class TextToImage:
         dtype: str,
         policy: PromptPolicy | None = None,
     ) -> None:
-        config = read_config(folder)
-        sizes, clip_sizes = config.dallebart, config.clip
-        self.config = config
         self.dtype = dtype
         self.policy = policy
-        self.reader = PromptReader(
-            folder,
-            sizes.max_text_length,
-            sizes.encoder_vocab_size,
-            has_normalizer=config.normalize_text,
-        )
-        self.clip_reader: ClipReader | None = None
-        if clip_sizes is not None:
-            self.clip_reader = ClipReader(
-                folder, clip_sizes.max_positions, clip_sizes.vocab_size, self.reader
-            )
-        self.vqgan = load_vqgan(folder, device)
         self.dallebart: DalleBart | None = None
         self.backend: Backend | None = None
         if dtype in NATIVE_BACKENDS:
-            choose_backend(dtype, sizes, device)
+            config = read_config(folder)
+            choose_backend(dtype, config.dallebart, device)
             self.backend = load_native(folder, dtype, config.vqgan.n_embed, NUM_SLOTS)
-            self.vqgan = speed_up(self.vqgan, painter_kind(dtype) or "float32")
         else:
             self.dallebart = load_dallebart(folder, device, resolve_dtype(dtype))
-        self.clip = load_clip(folder, device)
-        self.painter = Painter(config, self.vqgan, self.clip, self.clip_reader)
+        parts = LoadedModel.load(folder, device, painter_kind(dtype))
+        self.config, self.reader, self.painter = parts.config, parts.reader, parts.painter
+        self.vqgan, self.clip = self.painter.vqgan, self.painter.clip
+        self.clip_reader = self.painter.clip_reader
 
     @classmethod
     def load(

@@ -193,6 +193,7 @@ def test_a_mistake_is_answered_with_what_to_do(
     assert [path.name for path in workplace.iterdir()] == ["taken"]
 
 
+@pytest.mark.native("int8")
 def test_a_picture_of_a_native_backend_is_drawn_again_by_it(
     ninefold: RunInside, workplace: Path
 ) -> None:

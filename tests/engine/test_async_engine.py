@@ -25,6 +25,7 @@ from ninefold.engine.request import (
 from ninefold.errors import CancelledError, OverloadedError, UserError
 from ninefold.generation.params import SamplingParams
 from ninefold.pipeline import TextToImage
+from tests.native_kinds import backends
 
 T = TypeVar("T")
 
@@ -208,7 +209,7 @@ def test_a_half_done_picture_goes_on_from_its_codes(tiny_model: Path) -> None:
     in_time(run())
 
 
-@pytest.mark.parametrize("backend", ["native-float32", "native-bfloat16", "native-int8"])
+@pytest.mark.parametrize("backend", backends("native-float32", "native-bfloat16", "native-int8"))
 def test_a_native_picture_is_the_same_alone_and_in_company(tiny_model: Path, backend: str) -> None:
     async def run() -> None:
         config = EngineConfig(num_slots=5, num_threads=2)

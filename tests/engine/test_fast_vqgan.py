@@ -7,41 +7,42 @@ import torch
 
 from ninefold.checkpoints.load import load_vqgan
 from ninefold.checkpoints.registry import find_model
-from ninefold.engine.fast_vqgan import JoinedUpsample, PainterKind, RoundedResnetBlock, speed_up
-from ninefold.engine.threads import set_threads
+from ninefold.engine.fast_vqgan import PainterKind, speed_up
+from ninefold.engine.native.pictures import WinogradConvolution
+from ninefold.engine.threads import ThreadShare, set_threads
 from ninefold.generation.decode import decode_picture
-from ninefold.models.vqgan import Upsample
-from tests.tiny import build_vqgan
+from ninefold.models.vqgan import VQGAN, ResnetBlock, VQGANConfig
+from tests.native_kinds import kinds
 
 POCKET_CODES = torch.arange(64) * 13 % 1024
 
 
-@pytest.mark.parametrize("shape", [(1, 3, 1, 1), (2, 5, 4, 7)])
-def test_upsampling_and_convolution_in_one_are_the_two_apart(shape: tuple[int, ...]) -> None:
-    upsample = Upsample(shape[1])
-    x = torch.randn(shape)
+@pytest.mark.native("float32")
+def test_float32_is_as_near_to_exact_arithmetic_as_the_plain_network() -> None:
     with torch.inference_mode():
-        torch.testing.assert_close(JoinedUpsample(upsample)(x), upsample(x))
+        exact = load_vqgan(find_model("pocket")).double().decode(POCKET_CODES[None])
+        plain = load_vqgan(find_model("pocket")).decode(POCKET_CODES[None])
+        fast = speed_up(load_vqgan(find_model("pocket")), "float32").decode(POCKET_CODES[None])
+    assert (fast - exact).abs().mean() < 1.5 * (plain - exact).abs().mean()
+    # Of what lies on the edge between two levels, some falls to the other side.
+    levels = [(pixels * 255).round() for pixels in (fast, plain)]
+    assert (levels[0] - levels[1]).abs().max() <= 1
+    assert (levels[0] != levels[1]).float().mean() < 0.001
 
 
-@pytest.mark.parametrize(
-    ("kind", "least_psnr"), [("float32", 100.0), ("bfloat16", 48.0), ("int8", 46.0)]
-)
-def test_pictures_of_pocket_are_those_of_the_plain_network(
-    kind: PainterKind, least_psnr: float
-) -> None:
+@pytest.mark.native("bfloat16")
+def test_bfloat16_paints_the_pictures_of_the_plain_network_but_for_rounding() -> None:
     folder = find_model("pocket")
     expected = torch.from_numpy(decode_picture(load_vqgan(folder), POCKET_CODES)).float()
-    fast = speed_up(load_vqgan(folder), kind)
+    fast = speed_up(load_vqgan(folder), "bfloat16")
     found = torch.from_numpy(decode_picture(fast, POCKET_CODES)).float()
     error = float((found - expected).square().mean())
-    psnr = 200.0 if error == 0.0 else float(20 * torch.tensor(255 / error**0.5).log10())
-    assert psnr > least_psnr
-    has_rounded = any(isinstance(module, RoundedResnetBlock) for module in fast.modules())
-    assert has_rounded == (kind == "int8")
+    assert 20 * torch.tensor(255 / error**0.5).log10() > 48.0
+    exchanged = [m for m in fast.decoder.modules() if isinstance(m, WinogradConvolution)]
+    assert len(exchanged) > 10
 
 
-@pytest.mark.parametrize("kind", ["bfloat16", "int8"])
+@pytest.mark.parametrize("kind", kinds("float32", "bfloat16"))
 def test_pictures_painted_at_the_same_time_are_those_painted_alone(kind: PainterKind) -> None:
     vqgan = speed_up(load_vqgan(find_model("pocket")), kind)
     codes = [POCKET_CODES.roll(shift) for shift in range(8)]
@@ -51,8 +52,20 @@ def test_pictures_painted_at_the_same_time_are_those_painted_alone(kind: Painter
     assert all((one == other).all() for one, other in zip(alone, together, strict=True))
 
 
-def test_blocks_of_odd_channels_stay_as_they_are() -> None:
-    vqgan = speed_up(build_vqgan(), "int8")
-    rounded = [m for m in vqgan.modules() if isinstance(m, RoundedResnetBlock)]
-    assert all(block.first.norm_weight.numel() % 16 == 0 for block in rounded)
-    decode_picture(vqgan, torch.arange(16))
+@pytest.mark.parametrize("kind", kinds("float32", "bfloat16"))
+def test_the_last_picture_takes_idle_threads_and_keeps_its_bits(kind: PainterKind) -> None:
+    vqgan = speed_up(load_vqgan(find_model("pocket")), kind)
+    alone = decode_picture(vqgan, POCKET_CODES)
+    with ThreadShare(3).painting():
+        assert (decode_picture(vqgan, POCKET_CODES) == alone).all()
+
+
+@pytest.mark.native("float32")
+def test_parts_with_odd_channels_stay_as_they_are() -> None:
+    config = VQGANConfig(ch=24, ch_mult=(1, 2), norm_groups=8, resolution=8, attn_resolutions=())
+    vqgan = VQGAN(config)
+    codes = torch.arange(16)
+    expected = torch.from_numpy(decode_picture(vqgan, codes)).float()
+    fast = speed_up(vqgan, "float32")
+    assert any(isinstance(module, ResnetBlock) for module in fast.decoder.modules())
+    assert (torch.from_numpy(decode_picture(fast, codes)).float() - expected).abs().max() <= 1

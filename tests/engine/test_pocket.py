@@ -19,6 +19,7 @@ from ninefold.generation.params import SamplingParams, get_preset
 from ninefold.models.dallebart import DalleBart
 from ninefold.text.reader import PromptReader
 from tests.engine.harness import build_harness
+from tests.native_kinds import backends
 
 FOLDER = find_model("pocket")
 CONFIG = read_config(FOLDER)
@@ -67,7 +68,7 @@ def fixed_set(model: DalleBart) -> list[Fixed]:
     return found
 
 
-@pytest.mark.parametrize("name", ["eager", "native-float32"])
+@pytest.mark.parametrize("name", backends("eager", "native-float32"))
 def test_the_fixed_set_is_drawn_token_for_token(
     model: DalleBart, fixed_set: list[Fixed], name: str
 ) -> None:
@@ -125,7 +126,7 @@ BANDS = {
 the likeliest code must stay the same."""
 
 
-@pytest.mark.parametrize("name", BANDS)
+@pytest.mark.parametrize("name", backends(*BANDS))
 def test_rounding_stays_in_its_band(model: DalleBart, own_set: list[Fixed], name: str) -> None:
     expected = guided_logits(build_backend("eager", model, NUM_CODES, 3), own_set)
     found = guided_logits(build_backend(name, model, NUM_CODES, 3), own_set)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from ninefold.engine.threads import ThreadShare
+from ninefold.engine.threads import ThreadShare, wide_threads
 
 
 @pytest.fixture(autouse=True)
@@ -47,3 +47,18 @@ def test_fewer_paint_while_there_is_something_to_decode(total: int, while_decodi
     may_end.set()
     for painter in painters:
         painter.join(120)
+
+
+def test_the_last_picture_may_take_idle_threads_for_what_does_not_depend_on_them() -> None:
+    share = ThreadShare(3)
+    with wide_threads():
+        assert torch.get_num_threads() == 1  # nobody paints
+    with share.painting():
+        with wide_threads():
+            assert torch.get_num_threads() == 3
+        assert torch.get_num_threads() == 1
+        share.set_decoding(True)
+        with wide_threads():
+            assert torch.get_num_threads() == 1
+    with wide_threads():
+        assert torch.get_num_threads() == 1

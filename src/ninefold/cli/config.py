@@ -10,7 +10,7 @@ from ninefold.errors import UserError
 
 app = typer.Typer(help="Check the service's settings.")
 
-OTHER_VARIABLES = frozenset({"NINEFOLD_HOME", "NINEFOLD_DEBUG"})
+OTHER_VARIABLES = frozenset({"NINEFOLD_HOME", "NINEFOLD_DEBUG", "NINEFOLD_INSTRUCTIONS"})
 """Variables that are read, but are no settings of the service."""
 
 

@@ -195,7 +195,7 @@ def draw(  # noqa: PLR0913 - one argument for each option
     ] = False,
     device: Annotated[
         str,
-        typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_MACHINE),
+        typer.Option(help="auto, cpu, cuda, cuda:N, xpu or mps.", rich_help_panel=_MACHINE),
     ] = "auto",
     dtype: Annotated[
         str | None,

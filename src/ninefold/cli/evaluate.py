@@ -73,7 +73,7 @@ def evaluate(  # noqa: PLR0913 - every option of the command is a parameter
             "engine, which is faster."
         ),
     ] = PLAIN,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N, xpu or mps.")] = "auto",
     threads: Annotated[
         int, typer.Option(min=0, help="Threads of the processor; 0 leaves it to PyTorch.")
     ] = 0,

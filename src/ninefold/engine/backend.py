@@ -1,6 +1,6 @@
 """What a way of running the decoder must offer: the seam below the runner.
 
-A backend steps rows of one model. It knows nothing of slots, guidance, sampling or requests. What a
+A backend steps rows of one model. It knows nothing of slots, the draw or requests. What a
 row gives must not depend on which other rows there are, on their order, or on where they stand;
 `self_check` finds out whether that holds on this machine.
 
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor
+
+from ninefold.engine.selection import Guidance, Selection
 
 
 @dataclass(frozen=True)
@@ -46,3 +48,6 @@ class Backend(Protocol):
         Returns:
             (R, V) float32 on the CPU.
         """
+
+    def select(self, logits: Tensor, rows: Tensor, guidance: Guidance) -> Selection:
+        """Guide the logits of a step and keep the likeliest codes; see `selection.select_codes`."""

@@ -14,14 +14,15 @@ from ninefold.checkpoints.mapped_file import MappedFile
 from ninefold.checkpoints.native import read_config, weights_file
 from ninefold.devices import resolve_dtype
 from ninefold.engine.backend import Backend
-from ninefold.engine.config import BACKENDS, NATIVE_BACKENDS
+from ninefold.engine.config import BACKENDS, NATIVE_BACKENDS, STATIC_BACKENDS
 from ninefold.engine.eager import EagerBackend
-from ninefold.engine.fast_vqgan import PainterKind, speed_up
+from ninefold.engine.fast_vqgan import PainterKind
 from ninefold.engine.loaded_model import LoadedModel
 from ninefold.engine.native.backend import NativeBackend, check_supported
 from ninefold.engine.native.library import NativeUnavailableError
 from ninefold.engine.native.products import time_products
-from ninefold.engine.native.structures import Kind
+from ninefold.engine.native.structures import Kind, why_no_kind
+from ninefold.engine.static import StaticBackend, check_static
 from ninefold.errors import UnsupportedOptionError, UserError
 from ninefold.models.dallebart import DalleBart, DalleBartConfig
 
@@ -35,7 +36,15 @@ TOLERANCE = 1.3
 """How much slower than the fastest the preferred kind may be measured: what is drawn must not hang
 on a disturbed measurement."""
 
-_EAGER_FORMATS = {"eager": "float32", "eager-bfloat16": "bfloat16", "eager-float16": "float16"}
+_FORMATS = {
+    "eager": "float32",
+    "eager-bfloat16": "bfloat16",
+    "eager-float16": "float16",
+    "static": "float32",
+    "static-bfloat16": "bfloat16",
+    "static-float16": "float16",
+}
+"""Of the backends in PyTorch."""
 
 
 @dataclass(frozen=True)
@@ -53,32 +62,65 @@ def choose_backend(name: str, config: DalleBartConfig, device: torch.device) -> 
     Raises:
         UserError: there is no such backend, or it cannot draw this model on this device.
     """
-    if name in _EAGER_FORMATS:
-        return BackendChoice(name, f"Drawing with {name}, as asked.")
     if name not in BACKENDS:
         raise UserError(f"There is no backend {name!r}; use {', '.join(BACKENDS)}.")
+    if name == "auto" and device.type != "cpu":
+        return _choose_for_accelerator(config, device)
     try:
+        if name in STATIC_BACKENDS:
+            check_static(config)
+        if name in _FORMATS:
+            return BackendChoice(name, f"Drawing with {name}, as asked.")
         if device.type != "cpu":
             raise NativeUnavailableError(f"the native decoder does not run on {device.type}")
         check_supported(config)
-        seconds = time_products(PREFERRED)
+        kinds = PREFERRED if name == "auto" else (_kind_of(name),)
+        if name != "auto" and (reason := why_no_kind(kinds[0])):
+            raise NativeUnavailableError(reason)
+        seconds = _time_kinds(kinds)
     except (NativeUnavailableError, UnsupportedOptionError) as error:
         if name != "auto":
-            raise UserError(f"Backend {name!r} cannot draw here: {error}; use eager.") from None
-        fallback = "eager" if device.type == "cpu" else "eager-bfloat16"
-        if device.type == "cuda" and not torch.cuda.is_bf16_supported():
-            fallback = "eager-float16"
-        return BackendChoice(fallback, f"Drawing with {fallback}, since {error}.")
+            raise UserError(
+                f"Backend {name!r} cannot draw here: {error}; use auto or eager."
+            ) from None
+        return BackendChoice("eager", f"Drawing with eager, since {error}.")
     if name != "auto":
         return BackendChoice(name, f"Drawing with {name}, as asked.")
     limit = TOLERANCE * min(seconds.values())
-    chosen = next(kind for kind in PREFERRED if seconds[kind] <= limit)
+    chosen = next(kind for kind in seconds if seconds[kind] <= limit)
     times = ", ".join(f"{kind} {1e6 * t:.0f}" for kind, t in seconds.items())
+    without = [f" ({kind} not, since {why_no_kind(kind)})" for kind in kinds if kind not in seconds]
     reason = (
-        f"Drawing with native-{chosen}, as measured: 18 rows times 3072×1024 take, in µs, "
-        f"{times}, PyTorch float32 {1e6 * _time_torch():.0f}."
+        f"Drawing with native-{chosen}{''.join(without)}, as measured: 18 rows times 3072×1024 "
+        f"take, in µs, {times}, PyTorch float32 {1e6 * _time_torch():.0f}."
     )
     return BackendChoice(f"native-{chosen}", reason)
+
+
+def _choose_for_accelerator(config: DalleBartConfig, device: torch.device) -> BackendChoice:
+    has_bfloat16 = device.type != "cuda" or torch.cuda.is_bf16_supported()
+    dtype = "bfloat16" if has_bfloat16 else "float16"
+    try:
+        check_static(config)
+    except UnsupportedOptionError as error:
+        return BackendChoice(f"eager-{dtype}", f"Drawing with eager-{dtype}, since {error}.")
+    return BackendChoice(f"static-{dtype}", f"Drawing with static-{dtype} on {device.type}.")
+
+
+def _time_kinds(kinds: tuple[Kind, ...]) -> dict[Kind, float]:
+    """Time a product of each kind that the processor can do; the last is the one that asks least.
+
+    Raises:
+        NativeUnavailableError: it can do none, or the module cannot be built.
+    """
+    possible = [kind for kind in kinds if not why_no_kind(kind)]
+    if not possible:
+        raise NativeUnavailableError(why_no_kind(kinds[-1]))
+    return time_products(possible)
+
+
+def _kind_of(name: str) -> Kind:
+    return cast("Kind", name.removeprefix("native-"))
 
 
 def load_engine_parts(
@@ -98,11 +140,10 @@ def load_engine_parts(
     if choice.name in NATIVE_BACKENDS:
         backend = load_native(folder, choice.name, num_codes, num_slots)
     else:
-        dtype = resolve_dtype(_EAGER_FORMATS[choice.name])
-        backend = EagerBackend(load_dallebart(folder, device, dtype), num_codes, num_slots)
-    kind = painter_kind(choice.name)
-    model = LoadedModel.load(folder, device, lambda vqgan: speed_up(vqgan, kind) if kind else vqgan)
-    return model, backend
+        dtype = resolve_dtype(_FORMATS[choice.name])
+        transformer = load_dallebart(folder, device, dtype)
+        backend = build_backend(choice.name, transformer, num_codes, num_slots)
+    return LoadedModel.load(folder, device, painter_kind(choice.name)), backend
 
 
 def load_native(folder: Path, name: str, num_codes: int, num_slots: int) -> NativeBackend:
@@ -117,7 +158,7 @@ def load_native(folder: Path, name: str, num_codes: int, num_slots: int) -> Nati
         UnsupportedOptionError: it does not do this model.
         CheckpointError: the model's file is damaged.
     """
-    kind = cast("Kind", name.removeprefix("native-"))
+    kind = _kind_of(name)
     model = load_dallebart(folder, "cpu", None)
     file = MappedFile(folder / weights_file("dallebart"))
     if model.lm_head.weight.dtype != torch.float32:
@@ -132,19 +173,23 @@ def load_native(folder: Path, name: str, num_codes: int, num_slots: int) -> Nati
 
 def recipe_dtype(name: str) -> str:
     """Return what a picture's recipe says of a backend: a number format, or which native one."""
-    return _EAGER_FORMATS.get(name, name)
+    return _FORMATS.get(name, name)
 
 
 def painter_kind(name: str) -> PainterKind | None:
     """Return the kind of VQGAN that goes with a backend; None for the plain one."""
-    return cast("PainterKind", name.removeprefix("native-")) if name in NATIVE_BACKENDS else None
+    if name not in NATIVE_BACKENDS:
+        return None
+    return "float32" if name == "native-float32" else "bfloat16"
 
 
 def build_backend(name: str, model: DalleBart, num_codes: int, num_slots: int) -> Backend:
     """Build a backend around a model in memory, which must be in the format that the name says."""
-    if name in _EAGER_FORMATS:
+    if name in STATIC_BACKENDS:
+        return StaticBackend(model, num_codes, num_slots)
+    if name in _FORMATS:
         return EagerBackend(model, num_codes, num_slots)
-    return NativeBackend(model, num_codes, num_slots, cast("Kind", name.removeprefix("native-")))
+    return NativeBackend(model, num_codes, num_slots, _kind_of(name))
 
 
 def _time_torch() -> float:

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 NATIVE_BACKENDS = ("native-float32", "native-bfloat16", "native-int8")
 """The C++ module in three number formats."""
 
-BACKENDS = ("auto", "eager", "eager-bfloat16", "eager-float16", *NATIVE_BACKENDS)
+STATIC_BACKENDS = ("static", "static-bfloat16", "static-float16")
+"""PyTorch in one shape, for accelerators."""
+
+BACKENDS = (
+    *("auto", "eager", "eager-bfloat16", "eager-float16"),
+    *STATIC_BACKENDS,
+    *NATIVE_BACKENDS,
+)
 """`eager` is PyTorch: exact in float32, on any device, or in half the memory; `auto` chooses."""
 
 

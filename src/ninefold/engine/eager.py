@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ninefold.engine.backend import Rows
+from ninefold.engine.selection import select_codes
 from ninefold.models.dallebart import DalleBart
 from ninefold.models.kv_cache import CrossCache, KVCache
 
@@ -49,6 +50,8 @@ class EagerBackend:
                 for layer, tensor in zip(kept, new, strict=True):
                     layer[entry] = tensor[0]
             self.cross.mask[entry] = mask[0]
+
+    select = staticmethod(select_codes)
 
     def step(self, rows: Rows) -> Tensor:
         """Write the rows' tokens to the cache and return (R, V) logits."""

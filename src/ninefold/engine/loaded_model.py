@@ -1,6 +1,5 @@
 """The parts of a model that the engine draws with, apart from the decoder's backend."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -9,8 +8,8 @@ import torch
 
 from ninefold.checkpoints.load import load_clip, load_vqgan
 from ninefold.checkpoints.native import ModelConfig, read_config
+from ninefold.engine.fast_vqgan import PainterKind, speed_up
 from ninefold.generation.params import SamplingParams
-from ninefold.models.vqgan import VQGAN
 from ninefold.painting import Painter
 from ninefold.preparation import PreparedPrompt, prepare_prompt
 from ninefold.text.reader import ClipReader, PromptReader
@@ -25,12 +24,11 @@ class LoadedModel:
     painter: Painter
 
     @classmethod
-    def load(
-        cls, folder: Path, device: torch.device, prepare_vqgan: Callable[[VQGAN], VQGAN]
-    ) -> Self:
-        """Load from a model's folder; `prepare_vqgan` may exchange parts of the VQGAN.
+    def load(cls, folder: Path, device: torch.device, kind: PainterKind | None = None) -> Self:
+        """Load from a model's folder, with the faster VQGAN of a kind if one is given.
 
         Raises:
+            NativeUnavailableError: that kind cannot run here.
             UserError: the folder holds no model.
             CheckpointError: a file is damaged.
         """
@@ -47,7 +45,9 @@ class LoadedModel:
             clip_reader = ClipReader(
                 folder, clip_sizes.max_positions, clip_sizes.vocab_size, reader
             )
-        vqgan = prepare_vqgan(load_vqgan(folder, device))
+        vqgan = load_vqgan(folder, device)
+        if kind is not None:
+            vqgan = speed_up(vqgan, kind)
         painter = Painter(config, vqgan, load_clip(folder, device), clip_reader)
         return cls(config, reader, painter)
 

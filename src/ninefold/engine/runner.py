@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from ninefold.engine.backend import Backend, Rows
+from ninefold.engine.selection import Guidance
 from ninefold.engine.step import StepResult
 from ninefold.engine.text_table import TextTable
 from ninefold.generation.generate import TextInput
 from ninefold.generation.params import SamplingParams
-from ninefold.generation.sampling import build_uniforms, draw_codes, filter_logits, guide_logits
+from ninefold.generation.sampling import build_uniforms, draw_codes, weigh_codes
 
 NOT_FINITE = (
     "The model gave logits that are no numbers; draw in float32, and if it happens there too, "
@@ -151,17 +152,14 @@ class Runner:
         states = [self._slots[slot] for slot, _ in members]
         params = states[0].image.params
         rows = torch.tensor([row for _, row in members])
-        unconditional = logits[rows + 1] if params.is_guided else None
-        guided = guide_logits(logits[rows], unconditional, params.condition_scale, self.num_codes)
-        is_finite = guided.isfinite().all(dim=1)
-        if not bool(is_finite.all()):
-            failures.update(
-                (slot, NOT_FINITE)
-                for (slot, _), fine in zip(members, is_finite.tolist(), strict=True)
-                if not fine
-            )
-            guided = guided.nan_to_num(0.0, 0.0, 0.0)
-        distribution = filter_logits(guided, params.temperature, params.top_k, params.top_p)
+        guidance = Guidance(params.condition_scale, params.is_guided, params.top_k, self.num_codes)
+        kept = self.backend.select(logits, rows, guidance)
+        failures.update(
+            (slot, NOT_FINITE)
+            for (slot, _), is_finite in zip(members, kept.is_finite.tolist(), strict=True)
+            if not is_finite
+        )
+        distribution = weigh_codes(kept.codes, kept.logits, params.temperature, params.top_p)
         uniforms = torch.stack([state.uniforms[len(state.codes)] for state in states])
         for (slot, _), state, code in zip(
             members, states, draw_codes(distribution, uniforms).tolist(), strict=True

@@ -12,6 +12,9 @@ from contextlib import contextmanager
 
 import torch
 
+_painting = threading.local()
+"""`share`: the `ThreadShare` that the calling thread paints for."""
+
 
 class ThreadShare:
     """`total` threads for one decoding thread and `total` painting threads."""
@@ -43,16 +46,41 @@ class ThreadShare:
             self._changed.wait_for(lambda: self._num_painting < self._max_painting)
             self._num_painting += 1
         set_threads(1)
+        _painting.share = self
         try:
             yield
         finally:
+            _painting.share = None
             with self._changed:
                 self._num_painting -= 1
                 self._changed.notify_all()
 
+    def num_idle(self) -> int:
+        """Return how many threads neither decode nor paint."""
+        with self._changed:
+            return 0 if self._is_decoding else self.total - self._num_painting
+
     @property
     def _max_painting(self) -> int:
         return max(1, self.total // 2) if self._is_decoding else self.total
+
+
+@contextmanager
+def wide_threads() -> Iterator[None]:
+    """Give operations whose bits do not depend on it the threads that are idle as well.
+
+    For the calling thread while it paints; the last of nine pictures has a machine for itself.
+    """
+    share: ThreadShare | None = getattr(_painting, "share", None)
+    idle = share.num_idle() if share else 0
+    if idle <= 0:
+        yield
+        return
+    set_threads(1 + idle)
+    try:
+        yield
+    finally:
+        set_threads(1)
 
 
 def set_threads(number: int) -> None:

@@ -65,8 +65,15 @@ def filter_logits(
         top_k: codes to keep; 0, or V and more, keeps all.
         top_p: probability to keep, above 0; 1 keeps all.
     """
-    codes = _top_codes(logits, top_k)
-    kept = logits.gather(1, codes).double()
+    codes = top_codes(logits, top_k)
+    return weigh_codes(codes, logits.gather(1, codes), temperature, top_p)
+
+
+def weigh_codes(
+    codes: Tensor, logits: Tensor, temperature: float = 1.0, top_p: float = 1.0
+) -> CodeDistribution:
+    """Return the distribution of codes that were kept, (B, K), from their logits (B, K)."""
+    kept = logits.double()
     # The largest is taken off before the division, so that a small temperature cannot overflow.
     probabilities = ((kept - kept.amax(dim=1, keepdim=True)) / temperature).softmax(dim=1)
     if top_p < 1.0:
@@ -117,8 +124,8 @@ def build_uniforms(seed: int, image_index: int, length: int, start: int = 0) -> 
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def _top_codes(logits: Tensor, top_k: int) -> Tensor:
-    """Indices (B, K) of the `top_k` largest of each row, ascending; ties go to the lowest."""
+def top_codes(logits: Tensor, top_k: int) -> Tensor:
+    """Return the `top_k` likeliest (B, K) of each row, ascending; ties go to the lowest."""
     rows, size = logits.shape
     if top_k == 0 or top_k >= size:
         return torch.arange(size, device=logits.device).expand(rows, size)

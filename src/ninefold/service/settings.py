@@ -37,7 +37,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="NINEFOLD_", extra="ignore", frozen=True)
 
     model: str = Field("pocket", description="Model that draws: its name, or its folder.")
-    device: str = Field("auto", description="Where the worker draws: auto, cpu, cuda, cuda:N, mps.")
+    device: str = Field(
+        "auto", description="Where the worker draws: auto, cpu, cuda, cuda:N, xpu, mps."
+    )
     backend: str = Field(
         "auto", description="How the decoder runs: auto or one of the engine's backends."
     )

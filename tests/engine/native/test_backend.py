@@ -16,13 +16,14 @@ from ninefold.engine.backends import load_native
 from ninefold.engine.config import EngineConfig
 from ninefold.engine.eager import EagerBackend
 from ninefold.engine.native.backend import ACTIVATIONS, NativeBackend
-from ninefold.engine.native.structures import KINDS, Kind
+from ninefold.engine.native.structures import Kind
 from ninefold.engine.request import DrawRequest
 from ninefold.engine.self_check import check_backend
 from ninefold.errors import UnsupportedOptionError
 from ninefold.generation.params import SamplingParams
 from ninefold.models.dallebart import DalleBart, DalleBartConfig
 from tests.engine.harness import NUM_CODES, build_harness, reference, text_of
+from tests.native_kinds import kinds
 from tests.tiny import DALLEBART, build_dallebart
 
 TOLERANCE: dict[Kind, float] = {"float32": 1e-5, "bfloat16": 0.03, "int8": 0.06}
@@ -58,11 +59,12 @@ def difference(model: DalleBart, kind: Kind) -> float:
     return float((found - expected).abs().max() / expected.std())
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", kinds())
 def test_logits_are_those_of_the_model_within_the_format(kind: Kind) -> None:
     assert difference(build_dallebart(), kind) < TOLERANCE[kind]
 
 
+@pytest.mark.native("float32")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -98,7 +100,7 @@ def test_an_option_that_it_does_not_do_is_refused(changes: dict[str, Any], optio
         NativeBackend(model, NUM_CODES, 2, "float32")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", kinds())
 @pytest.mark.parametrize("num_slots", [1, 7])
 def test_every_kind_is_deterministic(kind: Kind, num_slots: int) -> None:
     backend = NativeBackend(build_dallebart(), NUM_CODES, num_slots, kind)
@@ -108,6 +110,7 @@ def test_every_kind_is_deterministic(kind: Kind, num_slots: int) -> None:
 PARAMS = SamplingParams(seed=5, count=6, condition_scale=3.0, top_k=20)
 
 
+@pytest.mark.native("float32")
 def test_float32_draws_what_the_specification_draws() -> None:
     model = build_dallebart()
     harness = build_harness(
@@ -125,7 +128,7 @@ def test_float32_draws_what_the_specification_draws() -> None:
         assert drawn == reference(model, text, params)
 
 
-@pytest.mark.parametrize("kind", ["bfloat16", "int8"])
+@pytest.mark.parametrize("kind", kinds("bfloat16", "int8"))
 def test_a_picture_is_the_same_alone_in_a_full_batch_and_joining_late(kind: Kind) -> None:
     model = build_dallebart()
     drawn: list[dict[int, tuple[int, ...]]] = []
@@ -143,6 +146,7 @@ def test_a_picture_is_the_same_alone_in_a_full_batch_and_joining_late(kind: Kind
     assert drawn[0] == drawn[1] == drawn[2]
 
 
+@pytest.mark.native("float32")
 @pytest.mark.parametrize("stored", [torch.float16, torch.bfloat16])
 def test_weights_in_half_precision_are_packed_from_it(
     tiny_model: Path, stored: torch.dtype

@@ -7,13 +7,16 @@ import pytest
 
 from ninefold.engine.native import library
 from ninefold.engine.native.library import NativeUnavailableError
+from ninefold.engine.native.structures import KINDS, available_kinds, load_library_for
+from ninefold.errors import UserError
 
 
 @pytest.fixture
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], object]:
     """Load the module anew, with an empty folder for what is built."""
     monkeypatch.setenv("NINEFOLD_HOME", str(tmp_path))
-    return library.load_library.__wrapped__
+    monkeypatch.setattr(library, "_load", library._load.__wrapped__)
+    return library.load_library
 
 
 def compiler(folder: Path, script: str) -> str:
@@ -23,6 +26,7 @@ def compiler(folder: Path, script: str) -> str:
     return str(path)
 
 
+@pytest.mark.native("float32")
 def test_the_result_of_a_build_is_kept(
     load: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -36,6 +40,7 @@ def test_the_result_of_a_build_is_kept(
     assert len(list((tmp_path / "native").iterdir())) == 1
 
 
+@pytest.mark.native("float32")
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
@@ -55,6 +60,7 @@ def test_a_compiler_that_fails_is_an_explained_error(
         load()
 
 
+@pytest.mark.native("float32")
 def test_a_machine_without_a_compiler_is_told_what_to_install(
     load: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,6 +72,38 @@ def test_a_machine_without_a_compiler_is_told_what_to_install(
 def test_a_processor_without_the_instructions_is_named(
     load: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(library, "processor_flags", lambda: frozenset({"avx512f", "avx512bw"}))
-    with pytest.raises(NativeUnavailableError, match="no avx512vl, avx512_bf16, avx512_vnni"):
+    monkeypatch.delenv(library.LIMIT_VARIABLE, raising=False)
+    monkeypatch.setattr(library, "processor_flags", lambda: frozenset({"avx", "avx2"}))
+    with pytest.raises(NativeUnavailableError, match="this processor has no fma"):
         load()
+
+
+def test_another_system_is_told_that_it_is_for_linux(
+    load: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(library.LIMIT_VARIABLE, raising=False)
+    monkeypatch.setattr(library, "processor_flags", frozenset)
+    with pytest.raises(NativeUnavailableError, match="runs on Linux only"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("limit", "kinds"),
+    [("avx512", ("float32", "bfloat16", "int8")), ("avx2", ("float32",)), ("none", ())],
+)
+def test_the_variable_keeps_the_engine_from_instructions(
+    monkeypatch: pytest.MonkeyPatch, limit: str, kinds: tuple[str, ...]
+) -> None:
+    everything = frozenset(name for names in library.NEEDED.values() for name in names)
+    monkeypatch.setattr(library, "processor_flags", lambda: everything)
+    monkeypatch.setenv(library.LIMIT_VARIABLE, limit)
+    assert available_kinds() == kinds
+    for kind in set(KINDS) - set(kinds):
+        with pytest.raises(NativeUnavailableError, match=f"NINEFOLD_INSTRUCTIONS={limit} forbids"):
+            load_library_for(kind)
+
+
+def test_a_variable_that_names_no_instructions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(library.LIMIT_VARIABLE, "sse")
+    with pytest.raises(UserError, match="'sse' is unknown; use none, avx2, avx512"):
+        available_kinds()

@@ -45,6 +45,7 @@ class UnhurriedBackend:
         """Step with a backend."""
         self._backend = backend
         self.name, self.dtype, self.num_texts = backend.name, backend.dtype, backend.num_texts
+        self.select = backend.select
         self.pause_s = 0.0
 
     def read_text(self, entry: int, tokens: Tensor, mask: Tensor) -> None:

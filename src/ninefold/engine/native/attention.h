@@ -8,7 +8,7 @@
 
 namespace {
 
-constexpr int kKeys = 16;  // keys that lie side by side
+constexpr int kKeys = kLanes;  // keys that lie side by side
 
 // Keys lie in blocks of 16: (blocks, width / group, 16, group); values in groups of positions:
 // (positions / group, width, group), a group being one float32 or two bfloat16.
@@ -40,60 +40,56 @@ constexpr int kMaxLength = 4096;
 template <bool IsBf16>
 void attend(const float* query, const void* keys, const void* values, int64_t length,
             int64_t width, float* out) {
+  constexpr int64_t kKind = IsBf16 ? kBfloat16 : kFloat32;
   alignas(64) float scores[kMaxLength];
   alignas(64) uint32_t packed[256];
   const int64_t groups = IsBf16 ? width / 2 : width;
-  convert(IsBf16 ? kBfloat16 : kFloat32, query, width, packed, nullptr);
-  const __m512 scale = _mm512_set1_ps(1.0f / std::sqrt(static_cast<float>(width)));
-  __m512 largest = _mm512_set1_ps(-INFINITY);
+  convert(kKind, query, width, packed, nullptr);
+  const Floats scale = all(1.0f / std::sqrt(static_cast<float>(width)));
+  Floats largest = all(-INFINITY);
   for (int64_t start = 0; start < length; start += kKeys) {
     const auto* k = static_cast<const uint32_t*>(keys) + start * groups;
-    __m512i even = _mm512_setzero_si512(), odd = _mm512_setzero_si512();
+    Floats even = all(0.0f), odd = all(0.0f);
     for (int64_t g = 0; g < groups; g += 2) {
-      even = multiply_add<IsBf16 ? kBfloat16 : kFloat32>(even, _mm512_set1_epi32(packed[g]),
-                                          _mm512_loadu_si512(k + g * kKeys));
-      odd = multiply_add<IsBf16 ? kBfloat16 : kFloat32>(odd, _mm512_set1_epi32(packed[g + 1]),
-                                         _mm512_loadu_si512(k + (g + 1) * kKeys));
+      even = multiply_add<kKind>(even, all_groups(packed[g]), load_groups(k + g * kKeys));
+      odd = multiply_add<kKind>(odd, all_groups(packed[g + 1]), load_groups(k + (g + 1) * kKeys));
     }
-    __m512 s = _mm512_mul_ps(
-        _mm512_add_ps(_mm512_castsi512_ps(even), _mm512_castsi512_ps(odd)), scale);
-    s = _mm512_mask_mov_ps(_mm512_set1_ps(-INFINITY), lanes(length - start), s);
-    largest = _mm512_max_ps(largest, s);
-    _mm512_store_ps(scores + start, s);
+    const Floats s = first(multiply(add(even, odd), scale), length - start, all(-INFINITY));
+    largest = larger(largest, s);
+    store(scores + start, s);
   }
-  const __m512 top = _mm512_set1_ps(_mm512_reduce_max_ps(largest));
-  __m512 total = _mm512_setzero_ps();
+  const Floats top = all(largest_of(largest));
+  Floats total = all(0.0f);
   for (int64_t start = 0; start < length; start += kKeys) {
-    const __m512 e = _mm512_maskz_mov_ps(
-        lanes(length - start), exp512(_mm512_sub_ps(_mm512_load_ps(scores + start), top)));
-    total = _mm512_add_ps(total, e);
-    _mm512_store_ps(scores + start, e);
+    const Floats e = first(exponential(subtract(load(scores + start), top)), length - start,
+                           all(0.0f));
+    total = add(total, e);
+    store(scores + start, e);
   }
-  const __m512 share = _mm512_set1_ps(1.0f / _mm512_reduce_add_ps(total));
+  const Floats share = all(1.0f / sum_of(total));
   const int64_t size = IsBf16 ? 2 : 1, steps = (length + size - 1) / size;
   for (int64_t start = 0; start < length; start += kKeys) {
-    const __m512 w = _mm512_mul_ps(_mm512_load_ps(scores + start), share);
-    if constexpr (IsBf16) {
-      const __m256bh b = _mm512_cvtneps_pbh(w);
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(reinterpret_cast<uint16_t*>(scores) + start),
-                          reinterpret_cast<const __m256i&>(b));
-    } else {
-      _mm512_store_ps(scores + start, w);
-    }
+    const Floats w = multiply(load(scores + start), share);
+    if constexpr (IsBf16)
+#if HAS_AVX512
+      store_bf16(reinterpret_cast<uint16_t*>(scores) + start, w);
+#else
+      static_assert(!IsBf16, "AVX2 multiplies float32 only");
+#endif
+    else
+      store(scores + start, w);
   }
   const auto* weights = reinterpret_cast<const uint32_t*>(scores);
   const auto* v = static_cast<const uint32_t*>(values);
   for (int64_t d = 0; d < width; d += 64) {
     const int64_t columns = std::min<int64_t>(4, (width - d) / 16);
-    __m512i sums[4] = {};
+    Floats sums[4] = {all(0.0f), all(0.0f), all(0.0f), all(0.0f)};
     for (int64_t p = 0; p < steps; p++) {
-      const __m512i w = _mm512_set1_epi32(weights[p]);
+      const Groups w = all_groups(weights[p]);
       for (int64_t c = 0; c < columns; c++)
-        sums[c] = multiply_add<IsBf16 ? kBfloat16 : kFloat32>(
-            sums[c], w, _mm512_loadu_si512(v + p * width + d + 16 * c));
+        sums[c] = multiply_add<kKind>(sums[c], w, load_groups(v + p * width + d + 16 * c));
     }
-    for (int64_t c = 0; c < columns; c++)
-      _mm512_storeu_ps(out + d + 16 * c, _mm512_castsi512_ps(sums[c]));
+    for (int64_t c = 0; c < columns; c++) store(out + d + 16 * c, sums[c]);
   }
 }
 

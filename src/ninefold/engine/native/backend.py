@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from ninefold.engine.backend import Rows
-from ninefold.engine.native.library import load_library
 from ninefold.engine.native.structures import (
     KEY_BLOCK,
     PANEL,
@@ -21,12 +20,16 @@ from ninefold.engine.native.structures import (
     Kind,
     Layer,
     Packer,
+    load_library_for,
 )
+from ninefold.engine.selection import Guidance, Selection, is_all, select_codes
 from ninefold.errors import UnsupportedOptionError
 from ninefold.models.attention import Attention
 from ninefold.models.dallebart import DalleBart, DalleBartConfig, DecoderLayer
 
 ACTIVATIONS = {"gelu": 0, "gelu_new": 1, "gelu_fast": 1, "silu": 2, "swish": 2, "relu": 3}
+
+LANES = 16
 
 _MAX_LENGTH = 4096
 
@@ -80,7 +83,7 @@ class NativeBackend:
         """
         config = model.config
         check_supported(config)
-        self.library = load_library()
+        self.library = load_library_for(kind)
         self.kind, self.num_codes = kind, num_codes
         self.name = f"native-{kind}"
         self.dtype: str = kind
@@ -131,6 +134,25 @@ class NativeBackend:
             ctypes.c_void_p(logits.data_ptr()),
         )
         return logits[:, : self.num_codes]
+
+    def select(self, logits: Tensor, rows: Tensor, guidance: Guidance) -> Selection:
+        """Guide the logits of a step and keep the likeliest codes; see `selection.select_codes`."""
+        if is_all(guidance) or logits.stride(0) % LANES or logits.stride(1) != 1:
+            return select_codes(logits, rows, guidance)
+        num, stride = len(rows), logits.stride(0)
+        codes = torch.zeros(num, guidance.top_k, dtype=torch.int64)
+        kept, is_finite = torch.zeros(codes.shape), torch.empty(num, dtype=torch.bool)
+        guided = torch.empty(num, stride)
+        self.library.select_codes(
+            ctypes.c_void_p(logits.data_ptr()),
+            *map(ctypes.c_int64, (stride, num)),
+            ctypes.c_void_p(rows.data_ptr()),
+            ctypes.c_int64(guidance.is_guided),
+            ctypes.c_float(guidance.condition_scale),
+            *map(ctypes.c_int64, (guidance.num_codes, guidance.top_k)),
+            *(ctypes.c_void_p(tensor.data_ptr()) for tensor in (guided, codes, kept, is_finite)),
+        )
+        return Selection(codes, kept, is_finite)
 
     @property
     def _cache_bytes(self) -> int:

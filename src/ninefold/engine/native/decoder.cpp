@@ -1,4 +1,4 @@
-// One step of DalleBart's decoder for rows at different positions, with AVX-512.
+// One step of DalleBart's decoder for rows at different positions, with AVX-512 or AVX2.
 //
 // A row's logits do not depend on which other rows there are, nor on where it stands among them.
 //
@@ -7,6 +7,8 @@
 
 #include "attention.h"
 #include "image.h"
+#include "selection.h"
+#include "winograd.h"
 
 namespace {
 
@@ -119,11 +121,9 @@ struct Step {
     const int64_t inner = decoder.inner, stride = padded(2 * inner);
     parallel_for(rows, [&](int64_t r) {
       float* h = decoder.wide + r * stride;
-      for (int64_t i = 0; i < inner; i += 16) {
-        const __mmask16 m = lanes(inner - i);
-        const __m512 g = activate(decoder.activation, _mm512_maskz_loadu_ps(m, h + i));
-        const __m512 u = _mm512_maskz_loadu_ps(m, h + inner + i);
-        _mm512_mask_storeu_ps(h + i, m, _mm512_mul_ps(g, u));
+      for (int64_t i = 0; i < inner; i += kLanes) {
+        const Floats gated = activate(decoder.activation, load(h + i, inner - i));
+        store(h + i, multiply(gated, load(h + inner + i, inner - i)), inner - i);
       }
       normalise(h, h, inner, norm);
       feed(r, h, next);
@@ -163,8 +163,10 @@ extern "C" {
 void step(const Decoder* decoder, int64_t rows, const int64_t* places, const int64_t* tokens,
           const int64_t* positions, const int64_t* texts, float* logits) {
   const Step step{*decoder, rows, places, tokens, positions, texts};
-  if (decoder->is_bf16_cache) step.run<true>(logits);
-  else step.run<false>(logits);
+#if HAS_AVX512
+  if (decoder->is_bf16_cache) return step.run<true>(logits);
+#endif
+  step.run<false>(logits);
 }
 
 // A product alone, for tests and measurements: float32 (rows, inputs) to (rows, padded outputs).

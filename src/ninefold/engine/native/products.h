@@ -12,8 +12,12 @@
 
 namespace {
 
-constexpr int kPanel = 48;  // output columns that are computed together: three registers
-constexpr int kRows = 9;    // rows that are computed together: 27 accumulators
+constexpr int kPanel = 48;  // output columns that lie together
+#if HAS_AVX512
+constexpr int kRows = 9;  // rows that are computed together: 27 accumulators with a panel
+#else
+constexpr int kRows = 6;  // 12 accumulators with a third of a panel
+#endif
 
 struct Linear {
   const uint32_t* panels;
@@ -23,19 +27,6 @@ struct Linear {
 };
 
 int64_t padded(int64_t outputs) { return (outputs + kPanel - 1) / kPanel * kPanel; }
-
-template <int64_t Kind>
-inline __m512i multiply_add(__m512i sum, __m512i a, __m512i b) {
-  if constexpr (Kind == kFloat32)
-    return _mm512_castps_si512(_mm512_fmadd_ps(
-        _mm512_castsi512_ps(a), _mm512_castsi512_ps(b), _mm512_castsi512_ps(sum)));
-  else if constexpr (Kind == kBfloat16)
-    return _mm512_castps_si512(_mm512_dpbf16_ps(
-        _mm512_castsi512_ps(sum), reinterpret_cast<const __m512bh&>(a),
-        reinterpret_cast<const __m512bh&>(b)));
-  else
-    return _mm512_dpbusd_epi32(sum, a, b);
-}
 
 template <typename Do, int... I>
 inline __attribute__((always_inline)) void each(std::integer_sequence<int, I...>, Do&& act) {
@@ -48,31 +39,36 @@ inline __attribute__((always_inline)) void each(Do&& act) {
   each(std::make_integer_sequence<int, N>{}, act);
 }
 
-// R rows times one panel. `next` is prefetched: it is what will be read after this.
-template <int64_t Kind, int R>
+#if HAS_AVX512
+
+template <int64_t Kind>
+inline __m512i accumulate(__m512i sum, __m512i a, __m512i b) {
+  if constexpr (Kind == kInt8) return _mm512_dpbusd_epi32(sum, a, b);
+  else return _mm512_castps_si512(multiply_add<Kind>(_mm512_castsi512_ps(sum), a, b));
+}
+
+// R rows times the first C registers of a panel. `next` is prefetched: it is what will be read after this.
+template <int64_t Kind, int R, int C>
 void tile(const uint32_t* a, int64_t groups, const uint32_t* b, const char* next, float* out,
           int64_t stride, const float* row_scale, const float* column_scale,
           const int32_t* column_sum) {
-  __m512i sums[R][3];
+  __m512i sums[R][C];
   each<R>([&](auto r) {
-    each<3>([&](auto c) { sums[r][c] = _mm512_setzero_si512(); });
+    each<C>([&](auto c) { sums[r][c] = _mm512_setzero_si512(); });
   });
   for (int64_t g = 0; g < groups; g++) {
-    const __m512i b0 = _mm512_loadu_si512(b + g * kPanel);
-    const __m512i b1 = _mm512_loadu_si512(b + g * kPanel + 16);
-    const __m512i b2 = _mm512_loadu_si512(b + g * kPanel + 32);
-    _mm_prefetch(next + g * kPanel * 4, _MM_HINT_T1);
-    _mm_prefetch(next + g * kPanel * 4 + 64, _MM_HINT_T1);
-    _mm_prefetch(next + g * kPanel * 4 + 128, _MM_HINT_T1);
+    __m512i columns[C];
+    each<C>([&](auto c) {
+      columns[c] = _mm512_loadu_si512(b + g * kPanel + 16 * c);
+      _mm_prefetch(next + g * kPanel * 4 + 64 * c, _MM_HINT_T1);
+    });
     each<R>([&](auto r) {
       const __m512i v = _mm512_set1_epi32(static_cast<int>(a[r * groups + g]));
-      sums[r][0] = multiply_add<Kind>(sums[r][0], v, b0);
-      sums[r][1] = multiply_add<Kind>(sums[r][1], v, b1);
-      sums[r][2] = multiply_add<Kind>(sums[r][2], v, b2);
+      each<C>([&](auto c) { sums[r][c] = accumulate<Kind>(sums[r][c], v, columns[c]); });
     });
   }
   each<R>([&](auto r) {
-    each<3>([&](auto c) {
+    each<C>([&](auto c) {
       __m512 v = _mm512_castsi512_ps(sums[r][c]);
       if constexpr (Kind == kInt8) {
         const __m512i sum = _mm512_sub_epi32(sums[r][c], _mm512_loadu_si512(column_sum + 16 * c));
@@ -84,15 +80,54 @@ void tile(const uint32_t* a, int64_t groups, const uint32_t* b, const char* next
   });
 }
 
+#else
+
+// The same for float32, in thirds of the panel.
+template <int64_t Kind, int R, int C>
+void tile(const uint32_t* a, int64_t groups, const uint32_t* b, const char* next, float* out,
+          int64_t stride, const float*, const float*, const int32_t*) {
+  static_assert(Kind == kFloat32, "AVX2 multiplies float32 only");
+  const auto* rows = reinterpret_cast<const float*>(a);
+  for (int third = 0; third < C * kLanes; third += kLanes) {
+    const auto* columns = reinterpret_cast<const float*>(b) + third;
+    const char* ahead = next + third * sizeof(float);
+    __m256 sums[R][2];
+    each<R>([&](auto r) { sums[r][0] = sums[r][1] = _mm256_setzero_ps(); });
+    for (int64_t g = 0; g < groups; g++) {
+      const __m256 low = _mm256_loadu_ps(columns + g * kPanel);
+      const __m256 high = _mm256_loadu_ps(columns + g * kPanel + 8);
+      _mm_prefetch(ahead + g * kPanel * sizeof(float), _MM_HINT_T1);
+      each<R>([&](auto r) {
+        const __m256 v = _mm256_broadcast_ss(rows + r * groups + g);
+        sums[r][0] = _mm256_fmadd_ps(v, low, sums[r][0]);
+        sums[r][1] = _mm256_fmadd_ps(v, high, sums[r][1]);
+      });
+    }
+    each<R>([&](auto r) {
+      _mm256_storeu_ps(out + r * stride + third, sums[r][0]);
+      _mm256_storeu_ps(out + r * stride + third + 8, sums[r][1]);
+    });
+  }
+}
+
+#endif
+
 using Tile = void (*)(const uint32_t*, int64_t, const uint32_t*, const char*, float*, int64_t,
                       const float*, const float*, const int32_t*);
 
-template <int64_t Kind>
-Tile tile_of(int64_t rows) {
-  static const Tile tiles[] = {tile<Kind, 1>, tile<Kind, 2>, tile<Kind, 3>,
-                               tile<Kind, 4>, tile<Kind, 5>, tile<Kind, 6>,
-                               tile<Kind, 7>, tile<Kind, 8>, tile<Kind, 9>};
+template <int64_t Kind, int C, int... I>
+Tile tile_of(int64_t rows, std::integer_sequence<int, I...>) {
+  static const Tile tiles[] = {tile<Kind, I + 1, C>...};
   return tiles[rows - 1];
+}
+
+// For so many rows, and a panel of which so many columns are left.
+template <int64_t Kind>
+Tile tile_of(int64_t rows, int64_t columns) {
+  constexpr std::make_integer_sequence<int, kRows> kSequence{};
+  if (columns <= kLanes) return tile_of<Kind, 1>(rows, kSequence);
+  if (columns <= 2 * kLanes) return tile_of<Kind, 2>(rows, kSequence);
+  return tile_of<Kind, 3>(rows, kSequence);
 }
 
 // (rows, inputs) in the products' format times the weights, to float32 (rows, padded outputs).
@@ -109,7 +144,8 @@ void multiply(const Linear& linear, const uint32_t* a, const float* row_scale, i
       const int64_t first = rows * block / blocks, last = rows * (block + 1) / blocks;
       const bool is_last = block == blocks - 1 && p + 1 < panels;
       const auto* next = reinterpret_cast<const char*>(is_last ? b + groups * kPanel : b);
-      tile_of<Kind>(last - first)(a + first * groups, groups, b, next,
+      tile_of<Kind>(last - first, linear.outputs - p * kPanel)(
+          a + first * groups, groups, b, next,
                                   out + first * stride + p * kPanel, stride, row_scale + first,
                                   linear.column_scale + p * kPanel,
                                   linear.column_sum + p * kPanel);
@@ -119,9 +155,11 @@ void multiply(const Linear& linear, const uint32_t* a, const float* row_scale, i
 
 void multiply(const Linear& linear, const uint32_t* a, const float* row_scale, int64_t rows,
               float* out) {
-  if (linear.kind == kFloat32) multiply<kFloat32>(linear, a, row_scale, rows, out);
-  else if (linear.kind == kBfloat16) multiply<kBfloat16>(linear, a, row_scale, rows, out);
+  if (linear.kind == kFloat32) return multiply<kFloat32>(linear, a, row_scale, rows, out);
+#if HAS_AVX512
+  if (linear.kind == kBfloat16) multiply<kBfloat16>(linear, a, row_scale, rows, out);
   else multiply<kInt8>(linear, a, row_scale, rows, out);
+#endif
 }
 
 }  // namespace

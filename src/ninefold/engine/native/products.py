@@ -7,15 +7,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ninefold.engine.native.library import load_library
-from ninefold.engine.native.structures import PANEL, Kind, Packer
+from ninefold.engine.native.structures import PANEL, Kind, Packer, load_library_for
 
 
 class PackedProduct:
     """Weights (outputs, inputs) packed for products of one kind."""
 
     def __init__(self, kind: Kind, weight: Tensor) -> None:
-        self._packer = Packer(load_library())
+        self._packer = Packer(load_library_for(kind))
         self._linear = self._packer.linear(kind, weight)
         self.outputs, self.inputs = weight.shape
 

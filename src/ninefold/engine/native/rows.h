@@ -2,23 +2,12 @@
 
 #pragma once
 
-#include <immintrin.h>
-
-#include <cmath>
-#include <cstdint>
-#include <cstring>
-
-#include <algorithm>
-
 #include "pool.h"
+#include "vector.h"
 
 namespace {
 
 constexpr float kEps = 1e-5f;
-
-// Kinds of matrix products, with so many inputs to a 32-bit group: float32 (1), bfloat16 (2), eight
-// bit (4): inputs unsigned around 128 with a scale a row, weights signed with a scale a column.
-constexpr int64_t kFloat32 = 0, kBfloat16 = 1, kInt8 = 2;
 
 struct Norm {
   const float* weight;  // null: no scale
@@ -36,78 +25,64 @@ uint16_t to_bf16(float value) {
   return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
-__m512 exp512(__m512 x) {
-  x = _mm512_max_ps(x, _mm512_set1_ps(-87.0f));
-  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), 0);
-  __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);
-  r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
-  __m512 p = _mm512_set1_ps(1.0f / 5040);
+Floats exponential(Floats x) {
+  x = smaller(larger(x, all(-87.0f)), all(88.0f));
+  const Floats n = nearest_whole(multiply(x, all(1.44269504f)));
+  Floats r = multiply_add(n, all(-0.693359375f), x);
+  r = multiply_add(n, all(2.12194440e-4f), r);
+  Floats p = all(1.0f / 5040);
   for (const float c : {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f})
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(c));
-  return _mm512_scalef_ps(p, n);
+    p = multiply_add(p, r, all(c));
+  return scale_by_power(p, n);
 }
 
 // x · Φ(x), with erf by formula 7.1.26 of Abramowitz and Stegun (absolute error 1.5e-7).
-__m512 gelu(__m512 x) {
-  const __m512 z = _mm512_mul_ps(x, _mm512_set1_ps(0.70710678f));
-  const __m512 a = _mm512_abs_ps(z);
-  const __m512 t = _mm512_div_ps(
-      _mm512_set1_ps(1.0f), _mm512_fmadd_ps(a, _mm512_set1_ps(0.3275911f), _mm512_set1_ps(1.0f)));
-  __m512 p = _mm512_set1_ps(1.061405429f);
+Floats gelu(Floats x) {
+  const Floats a = absolute(multiply(x, all(0.70710678f)));
+  const Floats t = divide(all(1.0f), multiply_add(a, all(0.3275911f), all(1.0f)));
+  Floats p = all(1.061405429f);
   for (const float c : {-1.453152027f, 1.421413741f, -0.284496736f, 0.254829592f})
-    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(c));
-  const __m512 tail = _mm512_mul_ps(
-      _mm512_mul_ps(p, t), exp512(_mm512_sub_ps(_mm512_setzero_ps(), _mm512_mul_ps(a, a))));
-  const __m512 half = _mm512_mul_ps(x, _mm512_set1_ps(0.5f));
+    p = multiply_add(p, t, all(c));
+  const Floats tail =
+      multiply(multiply(p, t), exponential(subtract(all(0.0f), multiply(a, a))));
   // 1 + erf(z) is 2 - tail for positive z, and tail for negative.
-  const __mmask16 negative = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ);
-  const __m512 sum = _mm512_mask_mov_ps(_mm512_sub_ps(_mm512_set1_ps(2.0f), tail), negative, tail);
-  return _mm512_mul_ps(half, sum);
+  const Floats sum = where_negative(x, tail, subtract(all(2.0f), tail));
+  return multiply(multiply(x, all(0.5f)), sum);
 }
 
-__m512 gelu_tanh(__m512 x) {
-  const __m512 cube = _mm512_mul_ps(_mm512_mul_ps(x, x), x);
-  const __m512 u = _mm512_mul_ps(_mm512_fmadd_ps(cube, _mm512_set1_ps(0.044715f), x),
-                                 _mm512_set1_ps(-1.5957691216f));
-  return _mm512_div_ps(x, _mm512_add_ps(_mm512_set1_ps(1.0f), exp512(u)));
+Floats gelu_tanh(Floats x) {
+  const Floats cube = multiply(multiply(x, x), x);
+  const Floats u = multiply(multiply_add(cube, all(0.044715f), x), all(-1.5957691216f));
+  return divide(x, add(all(1.0f), exponential(u)));
 }
 
-__m512 silu(__m512 x) {
-  const __m512 e = exp512(_mm512_sub_ps(_mm512_setzero_ps(), x));
-  return _mm512_div_ps(x, _mm512_add_ps(_mm512_set1_ps(1.0f), e));
+Floats silu(Floats x) {
+  return divide(x, add(all(1.0f), exponential(subtract(all(0.0f), x))));
 }
 
-__m512 activate(int64_t activation, __m512 x) {
+Floats activate(int64_t activation, Floats x) {
   if (activation == 0) return gelu(x);
   if (activation == 1) return gelu_tanh(x);
   if (activation == 2) return silu(x);
-  return _mm512_max_ps(x, _mm512_setzero_ps());
-}
-
-__mmask16 lanes(int64_t count) {
-  return count >= 16 ? 0xffff : static_cast<__mmask16>((1u << count) - 1);
+  return larger(x, all(0.0f));
 }
 
 // LayerNorm of one row; `to` may be `from`.
 void normalise(const float* from, float* to, int64_t size, const Norm& norm) {
-  __m512 sum = _mm512_setzero_ps();
-  for (int64_t i = 0; i < size; i += 16)
-    sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(lanes(size - i), from + i));
-  const __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(sum) / size);
-  __m512 squares = _mm512_setzero_ps();
-  for (int64_t i = 0; i < size; i += 16) {
-    const __mmask16 m = lanes(size - i);
-    const __m512 d = _mm512_maskz_sub_ps(m, _mm512_maskz_loadu_ps(m, from + i), mean);
-    squares = _mm512_fmadd_ps(d, d, squares);
+  Floats sum = all(0.0f);
+  for (int64_t i = 0; i < size; i += kLanes) sum = add(sum, load(from + i, size - i));
+  const Floats mean = all(sum_of(sum) / size);
+  Floats squares = all(0.0f);
+  for (int64_t i = 0; i < size; i += kLanes) {
+    const Floats d = first(subtract(load(from + i, size - i), mean), size - i, all(0.0f));
+    squares = multiply_add(d, d, squares);
   }
-  const float variance = _mm512_reduce_add_ps(squares) / size;
-  const __m512 factor = _mm512_set1_ps(1.0f / std::sqrt(variance + kEps));
-  for (int64_t i = 0; i < size; i += 16) {
-    const __mmask16 m = lanes(size - i);
-    __m512 v = _mm512_mul_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(m, from + i), mean), factor);
-    if (norm.weight) v = _mm512_mul_ps(v, _mm512_maskz_loadu_ps(m, norm.weight + i));
-    if (norm.bias) v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(m, norm.bias + i));
-    _mm512_mask_storeu_ps(to + i, m, v);
+  const Floats factor = all(1.0f / std::sqrt(sum_of(squares) / size + kEps));
+  for (int64_t i = 0; i < size; i += kLanes) {
+    Floats v = multiply(subtract(load(from + i, size - i), mean), factor);
+    if (norm.weight) v = multiply(v, load(norm.weight + i, size - i));
+    if (norm.bias) v = add(v, load(norm.bias + i, size - i));
+    store(to + i, v, size - i);
   }
 }
 
@@ -118,6 +93,7 @@ void convert(int64_t kind, const float* from, int64_t size, uint32_t* to, float*
     std::memcpy(to, from, size * 4);
     return;
   }
+#if HAS_AVX512
   if (kind == kBfloat16) {
     auto* out = reinterpret_cast<uint16_t*>(to);
     out[2 * groups - 1] = 0;
@@ -143,6 +119,9 @@ void convert(int64_t kind, const float* from, int64_t size, uint32_t* to, float*
     const __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(v), _mm512_set1_epi32(128));
     _mm_mask_storeu_epi8(out + i, m, _mm512_cvtusepi32_epi8(q));
   }
+#else
+  (void)groups, (void)scale;
+#endif
 }
 
 }  // namespace

@@ -12,11 +12,47 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ninefold.engine.native.library import (
+    InstructionSet,
+    NativeUnavailableError,
+    load_library,
+    why_not,
+)
 from ninefold.models.layers import BiasLayerNorm
 
 Kind = Literal["float32", "bfloat16", "int8"]
 
 KINDS: dict[Kind, int] = {"float32": 0, "bfloat16": 1, "int8": 2}
+
+INSTRUCTIONS: dict[Kind, tuple[InstructionSet, ...]] = {
+    "float32": ("avx512", "avx2"),
+    "bfloat16": ("avx512",),
+    "int8": ("avx512",),
+}
+"""Instruction sets that each format is written for, the faster first."""
+
+
+def why_no_kind(kind: Kind) -> str:
+    """Return why this processor cannot do products of a kind, or nothing where it can."""
+    reasons = [why_not(instructions) for instructions in INSTRUCTIONS[kind]]
+    return "" if "" in reasons else reasons[-1]
+
+
+def available_kinds() -> tuple[Kind, ...]:
+    """Return the formats that this processor can do; there may be no compiler nevertheless."""
+    return tuple(kind for kind in KINDS if not why_no_kind(kind))
+
+
+def load_library_for(kind: Kind) -> ctypes.CDLL:
+    """Return the module for products of a kind.
+
+    Raises:
+        NativeUnavailableError: it cannot be built or run here.
+    """
+    if reason := why_no_kind(kind):
+        raise NativeUnavailableError(reason)
+    return load_library()
+
 
 PANEL = 48
 """Output columns that are computed together; products have whole panels of them."""
