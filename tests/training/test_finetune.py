@@ -4,17 +4,26 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from ninefold.checkpoints.native import load_state
 from ninefold.corpus.own_pictures import build_own_corpus
+from ninefold.corpus.scenes.places import PALETTE
 from ninefold.errors import UserError
 from ninefold.generation.params import SamplingParams, get_preset
+from ninefold.models.vqgan import VQGAN
 from ninefold.pipeline import TextToImage
 from ninefold.training.finetune import FinetuneRun
-from ninefold.training.recipes.finetune import VARIANTS, FinetuneTask, finetune_recipe
+from ninefold.training.recipes.finetune import (
+    VARIANTS,
+    FinetuneTask,
+    encode_shown,
+    finetune_recipe,
+)
+from ninefold.training.recipes.vqgan import POCKET_VQGAN
 from ninefold.training.trainer import train
 
 COLOURS = ("red", "green", "blue")
@@ -102,3 +111,15 @@ def test_what_is_rehearsed_is_drawn_once_by_the_model_before_it_is_taught(
     expected = TextToImage.load(tiny_model, device="cpu").draw("a house", params)
     codes = [list(picture.codes) for picture in expected.pictures]
     assert first.codes[1].tolist() == codes
+
+
+def test_plain_cells_of_own_pictures_have_the_codes_that_the_model_learned_for_them() -> None:
+    torch.manual_seed(0)
+    picture = np.full((1, 128, 128, 3), 255, np.uint8)
+    picture[:, :64] = np.random.default_rng(0).integers(0, 255, (64, 128, 3))
+    vqgan = VQGAN(POCKET_VQGAN).eval()
+    codes = encode_shown(vqgan, picture, has_plain_codes=True)
+    free = encode_shown(vqgan, picture, has_plain_codes=False)
+    white = list(map(tuple, PALETTE)).index((255, 255, 255))
+    assert (codes[0, 32:] == white).all()
+    assert not (free[0, 32:] == white).all()

@@ -58,6 +58,8 @@ class ModelConfig:
     """Side in pixels of the pictures that it gives; those it draws smaller are enlarged to this."""
     normalize_text: bool = True
     """Whether captions were normalized when it was trained, and prompts must be."""
+    has_plain_codes: bool = False
+    """Whether its first codes stand for cells of one plain colour (`training.cells`)."""
     files: Mapping[str, FileRecord] = field(default_factory=dict)
     """Every other file of the folder."""
     format: str = FORMAT

@@ -129,6 +129,7 @@ class PocketRun:
             vqgan=POCKET_VQGAN,
             clip=POCKET_CLIP,
             picture_size=PICTURE_SIZE,
+            has_plain_codes=True,
         )
         files: dict[str, Path | bytes] = {"tokenizer.json": self._tokenizer() / "tokenizer.json"}
         return save_model(folder, config, networks, files, dtype=torch.float16, replace=True)

@@ -4,6 +4,7 @@ The VQGAN, the codes and the tokenizer stay as they are, so what is drawn can on
 VQGAN keeps those pictures. Half of what is learned are the model's own earlier drawings.
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from ninefold.models.dallebart import DalleBart
 from ninefold.models.vqgan import VQGAN
 from ninefold.text.reader import PromptReader
 from ninefold.training.config import TrainConfig
+from ninefold.training.encoded import encode_settled, to_pixels
 from ninefold.training.rehearsal import rehearse
 
 VARIANTS = 4
@@ -59,9 +61,10 @@ class FinetuneTask:
         self.vqgan = load_vqgan(base)
         self.model: DalleBart = load_dallebart(base)
         self.preset = get_preset(config.preset).params
+        encode = partial(encode_shown, self.vqgan, has_plain_codes=config.has_plain_codes)
         self.dataset = TokenDataset(
             self._read_captions(),
-            np.stack([encode_versions(self.vqgan, rgba[i], i) for i in range(len(rgba))]),
+            np.stack([encode(show_versions(rgba[i], i)) for i in range(len(rgba))]),
             np.asarray(self.reader.read("-").unconditional.ids, np.int32),
         )
         num_codes = config.vqgan.n_embed
@@ -113,8 +116,8 @@ class FinetuneTask:
         return np.asarray(rows, np.int32)
 
 
-def encode_versions(vqgan: VQGAN, rgba: NDArray[np.uint8], index: int) -> NDArray[np.int32]:
-    """Encode a picture (H, W, 4) as its versions; returns codes (`VARIANTS`, N)."""
+def show_versions(rgba: NDArray[np.uint8], index: int) -> NDArray[np.uint8]:
+    """Return picture `index` (H, W, 4) on white and moved a little, (`VARIANTS`, H, W, 3)."""
     shown = flatten(np.asarray(rgba), WHITE)
     shift = max(1, len(shown) // 32)
     padded = np.pad(shown, ((shift,) * 2, (shift,) * 2, (0, 0)), mode="edge")
@@ -123,9 +126,17 @@ def encode_versions(vqgan: VQGAN, rgba: NDArray[np.uint8], index: int) -> NDArra
         draw = np.random.Generator(np.random.Philox(key=[index, variant]))
         top, left = draw.integers(2 * shift + 1, size=2)
         versions.append(padded[top : top + len(shown), left : left + len(shown)])
-    pixels = torch.from_numpy(np.stack(versions)).permute(0, 3, 1, 2).float() / 255
+    return np.stack(versions)
+
+
+def encode_shown(
+    vqgan: VQGAN, pictures: NDArray[np.uint8], *, has_plain_codes: bool
+) -> NDArray[np.int32]:
+    """Encode pictures (B, H, W, 3) as a model has learned them; returns codes (B, N)."""
+    if has_plain_codes:
+        return encode_settled(vqgan, pictures).flatten(1).numpy().astype(np.int32)
     with torch.inference_mode():
-        return vqgan.encode(pixels).numpy().astype(np.int32)
+        return vqgan.encode(to_pixels(pictures)).numpy().astype(np.int32)
 
 
 def finetune_recipe(
