@@ -99,3 +99,23 @@ async def test_a_long_queue_says_when_to_come_back(busy_service: RunningService)
         answer = await busy_service.http.post(path, json={"prompt": "a red apple"})
         assert (answer.status_code, answer.json()["code"]) == (429, "too_busy")
         assert int(answer.headers["retry-after"]) > 60
+
+
+async def test_what_is_being_drawn_when_the_service_stops_is_still_answered(
+    service: RunningService,
+) -> None:
+    engine = FakeEngine(may_go_on=asyncio.Event())
+    await service.add_worker(engine)
+    ask = service.http.post
+    drawn = asyncio.create_task(ask("/generate", json={"prompt": "first"}, timeout=60))
+    while not engine.drawn:
+        await asyncio.sleep(0.01)
+    waiting = asyncio.create_task(ask("/generate", json={"prompt": "second"}, timeout=60))
+    while not (await service.http.get("/api/v1/status")).json()["queue_depth"]:
+        await asyncio.sleep(0.01)
+    service.server.drain()
+    assert (await waiting).status_code == 503
+    assert engine.may_go_on is not None
+    engine.may_go_on.set()
+    assert len((await drawn).json()["images"]) == 9
+    assert [request.prompt for request in engine.drawn] == ["first"]
