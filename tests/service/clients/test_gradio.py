@@ -91,6 +91,15 @@ async def test_calls_of_one_session_follow_each_other_and_run_side_by_side(clien
     assert [gallery[0]["caption"] for gallery, _ in answers] == [f"prompt {n}" for n in range(4)]
 
 
+def is_cancelled(job: Any) -> bool:
+    """Tell whether a job came to nothing; asyncio would take its error for a task's own."""
+    try:
+        job.result(10)
+    except (AppError, CancelledError):
+        return True
+    return False
+
+
 async def test_what_may_be_called_is_described(client: Client) -> None:
     described: Any = await asyncio.to_thread(
         client.view_api, print_info=False, return_format="dict"
@@ -114,8 +123,7 @@ async def test_place_and_progress_are_told_and_a_cancelled_job_is_cancelled(
         await asyncio.sleep(0.02)
     assert (second.status().rank, second.status().queue_size) == (0, 1)
     await asyncio.to_thread(second.cancel)
-    with pytest.raises((AppError, CancelledError)):
-        await asyncio.to_thread(second.result, 10)
+    assert await asyncio.to_thread(is_cancelled, second)
     assert engine.may_go_on is not None
     engine.may_go_on.set()
     gallery, _ = await asyncio.to_thread(first.result, 20)
