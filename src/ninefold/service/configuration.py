@@ -18,12 +18,9 @@ def check_settings(settings: Settings) -> None:
     """
     read_model_facts(settings.model)
     PromptPolicy.load(settings.policy_file)
-    RateLimits(
-        settings.limits_storage, settings.address_rate, settings.prompt_rate, settings.refusals
-    )
+    RateLimits(settings, load_secret(settings))
     for rate in (settings.anonymous_rate, settings.key_rate):
         parse_rate(rate)
     Objects.open(settings.pictures_url, settings.data)
-    load_secret(settings)
     if settings.database_url is not None:
         require_server(parse_database_url(settings.database_url.get_secret_value()))

@@ -14,6 +14,7 @@ from ninefold.service.visitors import (
     COOKIE,
     COOKIE_SECONDS,
     KEY_PREFIX,
+    PROOF_HEADER,
     Requester,
     TierName,
     address_share,
@@ -62,9 +63,16 @@ async def identify(request: Request, gateway: Gateway) -> Requester:
         return Requester(digest, digest, address, tiers[name])
     visitor = gateway.visitors.read_cookie(request.cookies.get(COOKIE))
     if visitor is not None:
-        return Requester(f"v:{visitor}", f"v:{visitor}", address, tiers["anonymous"])
+        owner, share = f"v:{visitor}", f"v:{visitor}"
+    else:
+        owner, share = f"v:{new_id()}", address_share(address)
     return Requester(
-        f"v:{new_id()}", address_share(address), address, tiers["anonymous"], is_new=True
+        owner,
+        share,
+        address,
+        tiers["anonymous"],
+        is_new=visitor is None,
+        proof=request.headers.get(PROOF_HEADER),
     )
 
 

@@ -76,12 +76,7 @@ async def open_gateway(settings: Settings, url: URL, secret: str) -> AsyncIterat
             reader=JobReader(database, settings.stalled_s),
             followers=followers,
             visitors=Visitors(secret),
-            limits=RateLimits(
-                settings.limits_storage,
-                settings.address_rate,
-                settings.prompt_rate,
-                settings.refusals,
-            ),
+            limits=RateLimits(settings, secret),
         )
         tasks = [
             asyncio.create_task(followers.run()),

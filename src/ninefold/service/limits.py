@@ -1,14 +1,14 @@
 """How often somebody may ask: moving windows per visitor and per address, counted by `limits`.
 
-Says how much is left in the RateLimit headers of draft-ietf-httpapi-ratelimit-headers-11. Knows
-nothing of waits and queues: a full queue is for `jobs/acceptance.py` to refuse.
+Says how much is left in the RateLimit headers of draft-ietf-httpapi-ratelimit-headers-11, and asks
+for work where a network asks for much at once. Knows nothing of waits and queues: a full queue is for `jobs/acceptance.py` to refuse.
 """
 
 import hashlib
 import time
 from dataclasses import dataclass
 
-from limits import RateLimitItem, parse
+from limits import RateLimitItem, RateLimitItemPerSecond, parse
 from limits.aio.storage import Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import ConfigurationError
@@ -16,7 +16,12 @@ from limits.storage import storage_from_string
 
 from ninefold.errors import UserError
 from ninefold.service.problems import Problem
+from ninefold.service.proof_of_work import CHALLENGE_S, ProofOfWork
+from ninefold.service.settings import Settings
 from ninefold.service.visitors import Requester
+
+_ONCE = RateLimitItemPerSecond(1, CHALLENGE_S)
+"""A solution counts once while its challenge holds."""
 
 
 @dataclass(frozen=True)
@@ -45,21 +50,18 @@ class Allowance:
 class RateLimits:
     """Counts requests."""
 
-    def __init__(
-        self, storage_url: str, address_rate: str, prompt_rate: str, refusals: str
-    ) -> None:
-        """Count in a storage of `limits`.
+    def __init__(self, settings: Settings, secret: str) -> None:
+        """Count in the storage and up to the rates that the settings name.
 
         Args:
-            storage_url: "memory://" for this process, or such as "redis://host".
-            address_rate: of one address over all its visitors without a key.
-            prompt_rate: of one prompt over all visitors.
-            refusals: of one visitor's prompts, after which no more is taken from them.
+            settings: the service's.
+            secret: signs what is asked of a network in a burst.
 
         Raises:
             UserError: the storage or a rate cannot be understood.
         """
-        url = storage_url if storage_url.startswith("async+") else f"async+{storage_url}"
+        url = settings.limits_storage
+        url = url if url.startswith("async+") else f"async+{url}"
         try:
             storage = storage_from_string(url)
         except ConfigurationError as error:
@@ -67,16 +69,23 @@ class RateLimits:
         if not isinstance(storage, Storage):
             raise UserError("NINEFOLD_LIMITS_STORAGE is not a storage for asynchronous use.")
         self._limiter = MovingWindowRateLimiter(storage)
-        self._address_rate = parse_rate(address_rate)
-        self._prompt_rate, self._refusals = parse_rate(prompt_rate), parse_rate(refusals)
+        self._address_rate = parse_rate(settings.address_rate)
+        self._prompt_rate = parse_rate(settings.prompt_rate)
+        self._refusals = parse_rate(settings.refusals)
+        burst = settings.proof_of_work_above
+        self._burst = None if burst is None else parse_rate(burst)
+        self._work = ProofOfWork(secret, settings.proof_of_work_steps)
 
     async def take(self, requester: Requester) -> Allowance:
         """Count a request and return what is left.
 
         Raises:
-            Problem: nothing was left (`rate_limited`).
+            Problem: work has to be done first (`proof_of_work`), or nothing was left
+                (`rate_limited`).
         """
         tier = requester.tier
+        if self._burst is not None and tier.name == "anonymous":
+            await self._require_work(self._burst, requester)
         checks: list[tuple[RateLimitItem, str, str]] = [
             (parse_rate(tier.rate), tier.name, requester.share)
         ]
@@ -91,6 +100,23 @@ class RateLimits:
         if allowance is None:
             raise AssertionError("there is a limit for everybody")
         return allowance
+
+    async def _require_work(self, burst: RateLimitItem, requester: Requester) -> None:
+        if await self._limiter.hit(burst, "burst", requester.address):
+            return
+        proof = requester.proof
+        name = None if proof is None else self._work.solved(proof, requester.address)
+        if name is not None and await self._limiter.hit(_ONCE, "proof", name):
+            return
+        allowance = await self._allowance(burst, "burst", requester.address)
+        raise Problem(
+            429,
+            "proof_of_work",
+            "Much is being asked for from your network at once; ask again in "
+            f"{allowance.reset_s} seconds. Programs may solve the challenge instead.",
+            retry_after_s=allowance.reset_s,
+            extra={"challenge": self._work.challenge(requester.address)},
+        )
 
     async def take_prompt(self, prompt: str) -> None:
         """Count a prompt, by a hash of it.

@@ -127,6 +127,14 @@ class Settings(BaseSettings):
     address_rate: str = Field(
         "240/minute", description="Jobs of an address (IPv6: its /64) without a key."
     )
+    proof_of_work_above: str | None = Field(
+        None,
+        description="Jobs of an address without a key, above which each takes some work of the "
+        "browser, such as 20/minute; unset: never.",
+    )
+    proof_of_work_steps: int = Field(
+        400_000, ge=1, le=2**32 - 1, description="Hashes that such work takes at most."
+    )
     key_share: int = Field(2, ge=1, le=12, description="Shares of a key to one of a visitor.")
     limits_storage: str = Field(
         "memory://", description="Where rates are counted, such as redis://host for many gateways."

@@ -21,6 +21,9 @@ COOKIE_SECONDS = 400 * 24 * 3600
 
 KEY_PREFIX = "nf_"
 
+PROOF_HEADER = "Proof-Of-Work"
+"""Header with the solution of a challenge that the service set."""
+
 TierName = Literal["anonymous", "key", "priority"]
 
 
@@ -48,6 +51,8 @@ class Requester:
     tier: Tier
     is_new: bool = False
     """Whether the answer should set the cookie."""
+    proof: str | None = None
+    """Solution of a challenge that came with the request."""
 
 
 def tiers_of(settings: Settings) -> dict[TierName, Tier]:

@@ -16,6 +16,7 @@ LONGEST_RETRY_AFTER_S = 60.0
 
 _CODES = {
     "rate_limited": "rate_limit_exceeded",
+    "proof_of_work": "rate_limit_exceeded",
     "too_busy": "rate_limit_exceeded",
     "prompt_refused": "moderation_blocked",
     "pictures_hidden": "moderation_blocked",

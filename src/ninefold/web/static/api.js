@@ -1,6 +1,7 @@
 /** Speaks with the service. Errors are problems (RFC 9457) whose detail is meant for people. */
 
 /** @typedef {import("./job-state.js").JobDocument} JobDocument */
+/** @typedef {import("./proof-of-work.js").Challenge} Challenge */
 
 /** What the service answered instead of what was asked for. */
 export class Problem extends Error {
@@ -9,12 +10,14 @@ export class Problem extends Error {
    * @param {string} detail one sentence for a person; empty where there is none
    * @param {string} code
    * @param {number|null} retryAfter seconds after which the same may succeed
+   * @param {Challenge|null} challenge whose solution lets the same succeed at once
    */
-  constructor(status, detail, code = "", retryAfter = null) {
+  constructor(status, detail, code = "", retryAfter = null, challenge = null) {
     super(detail);
     this.status = status;
     this.code = code;
     this.retryAfter = retryAfter;
+    this.challenge = challenge;
   }
 }
 
@@ -32,7 +35,8 @@ async function call(path, options = {}) {
   }
   const body = await jsonOf(response);
   if (!response.ok) {
-    throw new Problem(response.status, body?.detail ?? "", body?.code ?? "", body?.retry_after_s ?? null);
+    const { detail = "", code = "", retry_after_s: retryAfter = null, challenge = null } = body ?? {};
+    throw new Problem(response.status, detail, code, retryAfter, challenge);
   }
   return body;
 }
@@ -62,10 +66,14 @@ function posting(body, headers = {}) {
  *
  * @param {import("./draw-request.js").DrawBody} body
  * @param {string} key
+ * @param {string} proof solution of a challenge that was set before; empty where none was
  * @returns {Promise<JobDocument>}
  */
-export function createJob(body, key) {
-  return call("/api/v1/jobs", posting(body, { "idempotency-key": key }));
+export function createJob(body, key, proof = "") {
+  /** @type {Record<string, string>} */
+  const headers = { "idempotency-key": key };
+  if (proof) headers["proof-of-work"] = proof;
+  return call("/api/v1/jobs", posting(body, headers));
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { cancelJob, createJob, Problem, publishJob, readJob, reportPicture, suggestPrompts } from "./api.js";
 import { Board } from "./board.js";
+import { solved } from "./challenge-solver.js";
 import { bodyAgain } from "./draw-request.js";
 import { need } from "./element.js";
 import { entryOf } from "./history-entries.js";
@@ -109,7 +110,7 @@ async function ask(body) {
   const mine = (asking += 1);
   form.update(true);
   try {
-    const job = await insist(() => createJob(body, key), () => mine === asking);
+    const job = await insist((proof) => createJob(body, key, proof), () => mine === asking);
     if (!job) return;
     form.complain("");
     [isPublic, isOwn] = [false, true];
@@ -128,24 +129,42 @@ async function ask(body) {
 /**
  * Return the job that `create` comes to, or null when it is not wanted any more.
  *
- * @param {() => Promise<JobDocument>} create
+ * @param {(proof: string) => Promise<JobDocument>} create
  * @param {() => boolean} isWanted
  */
 async function insist(create, isWanted) {
+  let proof = "";
   for (let attempts = 0; isWanted(); attempts += 1) {
     try {
-      const job = await create();
+      const job = await create(proof);
       return isWanted() ? job : null;
     } catch (error) {
-      if (!(error instanceof Problem) || !navigator.onLine) throw error;
-      const pause = pauseBeforeAsking(error, attempts);
+      const problem = problemToMend(error);
+      proof = problem.challenge && !proof ? await work(problem.challenge) : "";
+      if (proof) continue;
+      const pause = pauseBeforeAsking(problem, attempts);
       if (pause === null) throw error;
       form.update(false);
-      if (error.status !== 0) form.complain(say("live.full", { time: roughly(pause, say) }));
+      if (problem.status !== 0) form.complain(say("live.full", { time: roughly(pause, say) }));
       await new Promise((resolve) => setTimeout(resolve, pause * 1000));
     }
   }
   return null;
+}
+
+/**
+ * Return what asking again may mend; what it does not is thrown on.
+ * @param {unknown} error
+ */
+function problemToMend(error) {
+  if (!(error instanceof Problem) || !navigator.onLine) throw error;
+  return error;
+}
+
+/** @param {import("./proof-of-work.js").Challenge} challenge */
+function work(challenge) {
+  form.complain(say("live.working"));
+  return solved(challenge);
 }
 
 /** @param {unknown} error */
