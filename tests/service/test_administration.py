@@ -40,7 +40,7 @@ async def test_a_removed_picture_is_gone_everywhere_and_never_comes_back(
     job = await service.ended((await service.post("a red apple", seed=1))["id"])
     picture = job["pictures"][0]
     assert (await service.http.get(job["grid_url"])).status_code == 200
-    assert await hand.remove_picture(picture["hash"], "asked for by its subject") == 1
+    assert await hand.pictures.remove(picture["hash"], "asked for by its subject") == 1
     gone = await service.http.get(picture["url"])
     assert (gone.status_code, gone.json()["code"]) == (410, "removed")
     assert not [key for key in await service.gateway.objects.keys("") if picture["hash"] in key]

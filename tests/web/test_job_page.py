@@ -181,7 +181,8 @@ def test_a_hidden_picture_shows_its_reason_and_no_address() -> None:
     pictures = [picture(index) for index in range(9)]
     pictures[3] |= {"hidden": True, "hidden_reason": "Hidden: violence.", "url": None}
     page = render(job(pictures=pictures))
-    assert "Hidden: violence." in page
+    assert re.search(r'<ul class="notices"><li dir="auto">Hidden: violence\.</li></ul>', page)
+    assert '<p class="tile-hidden">This picture is hidden.</p>' in page
     assert f"/i/{3:064x}" not in re.sub(r'<script type="application/json".*?</script>', "", page)
 
 

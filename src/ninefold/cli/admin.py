@@ -10,9 +10,11 @@ import typer
 
 from ninefold.cli.messages import printable, shorten, tell
 from ninefold.errors import UserError
+from ninefold.pictures.naming import write_new
 
 if TYPE_CHECKING:
     from ninefold.service.administration import Administration
+    from ninefold.service.picture_moderation import LookAlike
 
 app = typer.Typer(help="Look after a service: jobs, pictures, keys.")
 
@@ -21,6 +23,10 @@ _Result = TypeVar("_Result")
 DataFolder = Annotated[
     Path | None,
     typer.Option("--data", metavar="FOLDER", help="The service's data folder.", show_default=False),
+]
+PictureName = Annotated[
+    str,
+    typer.Argument(metavar="PICTURE", help="Hash or address of the picture.", show_default=False),
 ]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.", show_default=False)]
 
@@ -79,18 +85,77 @@ def requeue(job: JobId, data: DataFolder = None) -> None:
 
 @app.command("remove")
 def remove(
-    picture: Annotated[
-        str, typer.Argument(metavar="PICTURE", help="Hash or address of the picture.")
-    ],
+    picture: PictureName,
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "removed by the operator",
+    similar: Annotated[
+        bool, typer.Option("--similar", help="Remove what looks the same, too.")
+    ] = False,
     data: DataFolder = None,
 ) -> None:
     """Remove a picture everywhere, for good."""
+    digest = _digest_of(picture)
+
+    async def work(hand: "Administration") -> tuple[int, "list[LookAlike]"]:
+        alike = await hand.pictures.similar(digest)
+        num_jobs = await hand.pictures.remove(digest, reason)
+        if similar:
+            for other in alike:
+                await hand.pictures.remove(other.hash, reason)
+        return num_jobs, alike
+
+    num_jobs, alike = _run(data, work)
+    tell(f"Removed; {_counted(num_jobs, 'job')} showed it.")
+    if alike and similar:
+        tell(f"Removed {_counted(len(alike), 'picture')} more that look the same.")
+    elif alike:
+        tell(
+            f"Stored pictures that look the same: {len(alike)}. `ninefold admin similar` lists "
+            "them, --similar removes them."
+        )
+
+
+@app.command("similar")
+def similar(picture: PictureName, data: DataFolder = None) -> None:
+    """List stored pictures that look the same, the nearest first."""
+    digest = _digest_of(picture)
+    for other in _run(data, lambda hand: hand.pictures.similar(digest)):
+        typer.echo(f"{other.hash}  {other.bits:2} of 256 bits  {_counted(other.num_jobs, 'job')}")
+
+
+@app.command("look")
+def look(
+    picture: PictureName,
+    out: Annotated[
+        Path, typer.Argument(metavar="FILE", help="File to write the PNG to.", show_default=False)
+    ],
+    data: DataFolder = None,
+) -> None:
+    """Write a picture to a file, also one that is hidden, to judge a report or an appeal."""
+    digest = _digest_of(picture)
+    content = _run(data, lambda hand: hand.pictures.look(digest))
+    try:
+        write_new(out, content)
+    except OSError as error:
+        raise UserError(f"{str(out)!r} cannot be written ({error.strerror}).") from None
+
+
+@app.command("show")
+def show(picture: PictureName, data: DataFolder = None) -> None:
+    """Show a picture that the policy hid, where somebody appealed and was right."""
+    digest = _digest_of(picture)
+    num_jobs = _run(data, lambda hand: hand.pictures.show(digest))
+    tell(f"Shown in {_counted(num_jobs, 'job')}.")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _digest_of(picture: str) -> str:
     digest = picture.rstrip("/").rpartition("/")[2].partition(".")[0]
     if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
         raise UserError(f"{printable(picture)!r} names no picture; give its hash or its address.")
-    num_jobs = _run(data, lambda hand: hand.remove_picture(digest, reason))
-    tell(f"Removed; {num_jobs} job{'' if num_jobs == 1 else 's'} showed it.")
+    return digest
 
 
 @app.command("unpublish")

@@ -1,4 +1,4 @@
-"""What an operator does to the state: look, cancel, requeue, remove a picture, keys, vacuum.
+"""What an operator does to the state: look, cancel, requeue, forget, keys, vacuum.
 
 Works on database and store alone, with or without a running service. Knows nothing of a terminal.
 """
@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ninefold.errors import UserError
@@ -19,6 +18,7 @@ from ninefold.service.jobs import transitions
 from ninefold.service.jobs.picture_steps import EXTENSIONS
 from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.states import Status
+from ninefold.service.picture_moderation import PictureModeration
 from ninefold.service.settings import Settings
 from ninefold.service.store import decisions, publications
 from ninefold.service.store.clock import ago
@@ -30,7 +30,6 @@ from ninefold.service.store.tables import (
     IdempotencyKey,
     Job,
     PictureRow,
-    RemovedPicture,
     Share,
 )
 from ninefold.service.supervisor import open_database
@@ -68,6 +67,7 @@ class Administration:
     def __init__(self, database: AsyncEngine, queue: Queue, objects: Objects) -> None:
         """Work on a database, its queue (open) and a store."""
         self._database, self._queue, self._objects = database, queue, objects
+        self.pictures = PictureModeration(database, objects)
 
     async def jobs(self, status: str | None, limit: int) -> list[JobLine]:
         """Return the newest jobs, of one state or of all."""
@@ -102,42 +102,6 @@ class Administration:
             return await transitions.put_back(
                 connection, self._queue, job_id, attempt, max_attempts=attempt + 1, counts=False
             )
-
-    async def remove_picture(self, digest: str, reason: str) -> int:
-        """Remove a picture everywhere, for good; return how many jobs showed it.
-
-        Its files and the grids that it is in go; its address answers 410 from now on, and the same
-        picture is never shown again.
-        """
-        async with self._database.begin() as connection:
-            known = select(PictureRow.fingerprint).where(PictureRow.hash == digest).limit(1)
-            looks = (await connection.execute(known)).scalar_one_or_none()
-            await connection.execute(
-                upsert(RemovedPicture)
-                .values(hash=digest, reason=reason, fingerprint=looks)
-                .on_conflict_do_nothing()
-            )
-            await decisions.record(
-                connection,
-                "removal",
-                hash=digest,
-                action="refuse",
-                rule="operator",
-                policy_version="removals",
-            )
-            statement = (
-                update(PictureRow)
-                .where(PictureRow.hash == digest)
-                .values(hidden=True, hidden_reason=transitions.REMOVED)
-                .returning(PictureRow.job_id)
-            )
-            job_ids = set((await connection.execute(statement)).scalars())
-        for extension in EXTENSIONS:
-            await self._objects.delete(picture_key(digest, extension))
-            await self._objects.delete(hidden_key(digest, extension))
-            for job_id in job_ids:
-                await self._objects.delete(grid_key(job_id, extension))
-        return len(job_ids)
 
     async def forget(self, job_id: str) -> int:
         """Delete a job on request: its prompt, events, pictures and their files; not decisions.

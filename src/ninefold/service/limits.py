@@ -1,7 +1,8 @@
 """How often somebody may ask: moving windows per visitor and per address, counted by `limits`.
 
 Says how much is left in the RateLimit headers of draft-ietf-httpapi-ratelimit-headers-11, and asks
-for work where a network asks for much at once. Knows nothing of waits and queues: a full queue is for `jobs/acceptance.py` to refuse.
+for work where a network asks for much at once. Knows nothing of waits and queues: a full queue is
+for `jobs/acceptance.py` to refuse.
 """
 
 import hashlib

@@ -78,7 +78,14 @@ def job_values(
         is_own: whether the reader asked for it, and so may cancel and publish it.
     """
     if job is None:
-        return {"job": None, "prompt": "", "grid_path": "", "share_title": "", "is_own": True}
+        return {
+            "job": None,
+            "prompt": "",
+            "grid_path": "",
+            "share_title": "",
+            "notices": [],
+            "is_own": True,
+        }
     prompt = clean(job["prompt"])
     return {
         "job": job,
@@ -87,6 +94,7 @@ def job_values(
         "share_title": reader.catalogue.say("share.title", prompt=prompt),
         "tiles": tiles_of(job),
         "columns": columns_for(len(tiles_of(job))),
+        "notices": notices_of(job),
         "command": command_of(job),
         "grid": grid,
         "linked_data": linked_data(job, reader, grid) if grid else None,
@@ -117,6 +125,12 @@ def tiles_of(job: Document) -> Sequence[Tile]:
         best_first = sorted(pictures, key=lambda picture: int(picture["rank"]))
         return [tiles[picture["index"]] for picture in best_first]
     return list(tiles.values())
+
+
+def notices_of(job: Document) -> list[str]:
+    """Return what a person should know of a drawing, why pictures are hidden included."""
+    reasons = (picture["hidden_reason"] for picture in job["pictures"] if picture["hidden"])
+    return list(dict.fromkeys([*job["notices"], *(reason for reason in reasons if reason)]))
 
 
 def path_of(url: str | None) -> str:

@@ -5,6 +5,7 @@ import {
   finishedTiles,
   fold,
   fractionDone,
+  noticesOf,
   pathOf,
   secondsLeft,
   secondsSoFar,
@@ -66,6 +67,7 @@ test("a hidden picture has no address", () => {
   assert.equal(state.tiles[2].kind, "hidden");
   assert.equal(state.tiles[2].url, "");
   assert.equal(state.tiles[2].reason, "Hidden: violence.");
+  assert.deepEqual(noticesOf(state), [...state.job.notices, "Hidden: violence."]);
   assert.deepEqual(finishedTiles(state), []);
 });
 

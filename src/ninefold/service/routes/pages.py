@@ -182,11 +182,17 @@ def _draw_page(
     values = {
         "models": [gateway.facts.name],
         "prompt_value": prompt,
-        "complaint": complaint.detail if complaint else None,
+        "complaint": _words_of(complaint) if complaint else None,
         **job_values(document, reader, grid, is_public=is_public, is_own=is_own),
     }
     status = complaint.status if complaint else 200
     return answer_page(request, gateway, "draw.html", DRAW, values, status=status)
+
+
+def _words_of(complaint: Problem) -> str:
+    """Return what went wrong; of a refusal also how to object."""
+    refusal = complaint.extra.get("refusal") or {}
+    return f"{complaint.detail} {refusal.get('appeal', '')}".rstrip()
 
 
 async def find_grid(gateway: Gateway, request: Request, job: JobDocument) -> GridImage | None:

@@ -16,7 +16,7 @@ from ninefold.safety.verdict import Verdict
 from ninefold.service.store.clock import ago
 from ninefold.service.store.tables import Base
 
-Stage = Literal["prompt", "picture", "removal"]
+Stage = Literal["prompt", "picture", "removal", "appeal"]
 
 
 class Decision(Base):

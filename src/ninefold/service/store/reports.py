@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ninefold.service.store.gallery_tables import ReportRow
 from ninefold.service.store.tables import PictureRow
 
-Reason = Literal["sexual", "violence", "hate", "real_person", "deception", "other"]
+Reason = Literal["sexual", "violence", "hate", "real_person", "deception", "other", "appeal"]
+"""What is wrong with a picture; an appeal says that it is hidden and should not be."""
 
 
 @dataclass(frozen=True)

@@ -35,10 +35,18 @@ async function call(path, options = {}) {
   }
   const body = await jsonOf(response);
   if (!response.ok) {
-    const { detail = "", code = "", retry_after_s: retryAfter = null, challenge = null } = body ?? {};
-    throw new Problem(response.status, detail, code, retryAfter, challenge);
+    throw problemOf(response.status, body ?? {});
   }
   return body;
+}
+
+/**
+ * @param {number} status
+ * @param {Record<string, any>} body what the service says of it
+ */
+function problemOf(status, { detail, code, refusal, retry_after_s: retryAfter, challenge }) {
+  const words = [detail, refusal?.appeal].filter(Boolean).join(" ");
+  return new Problem(status, words, code, retryAfter ?? null, challenge ?? null);
 }
 
 /** @param {Response} response */

@@ -1,10 +1,11 @@
 /**
  * The board: nine tiles that invite, wait, sharpen and settle.
- * Down: update(state). Up: `open-picture` with the picture's index.
+ * Down: update(state). Up: `open-picture` with the picture's index, `appeal-picture` with the hash
+ * of a hidden one and why it is hidden.
  */
 
 import { columnsFor } from "./choices.js";
-import { element } from "./element.js";
+import { element, icon } from "./element.js";
 import { fractionDone, smallFileOf, tilesInOrder } from "./job-state.js";
 import { cleanPrompt } from "./prompt-text.js";
 
@@ -36,7 +37,9 @@ export class Board {
     );
     for (const item of root.children) {
       if (!(item instanceof HTMLLIElement) || item.dataset.index === undefined) continue;
-      const { index, kind = "waiting", url = "" } = item.dataset;
+      const { index, url = "" } = item.dataset;
+      // The server cannot offer an appeal to those without scripts, so such a tile is shown anew.
+      const kind = item.dataset.kind === "hidden" ? "" : (item.dataset.kind ?? "waiting");
       this.places.set(Number(index), { item, kind, url });
     }
     this.jobId = root.dataset.job ?? "";
@@ -85,8 +88,7 @@ export class Board {
     }
     if (place.kind === tile.kind && place.url === tile.url) return;
     if (tile.kind === "hidden") {
-      const reason = tile.reason || this.say("live.hidden");
-      place.item.replaceChildren(element("p", { class: "tile-hidden", dir: "auto" }, reason));
+      place.item.replaceChildren(this.hiddenTile(tile));
     } else if (tile.url) {
       this.lay(place, tile, state);
     }
@@ -138,6 +140,24 @@ export class Board {
       image.alt = this.say("live.picture.alt", values);
     }
     return image;
+  }
+
+  /**
+   * Return what stands for a hidden picture: it says so, and leads to the reason and the appeal.
+   * @param {Tile} tile
+   */
+  hiddenTile(tile) {
+    const words = [
+      icon("hidden"),
+      element("span", {}, this.say("live.hidden")),
+      element("span", { class: "tile-hidden-why" }, this.say("live.hidden.why")),
+    ];
+    const button = element("button", { class: "tile-hidden", type: "button" }, ...words);
+    const detail = { hash: tile.hash, reason: tile.reason };
+    button.addEventListener("click", () => {
+      this.root.dispatchEvent(new CustomEvent("appeal-picture", { bubbles: true, detail }));
+    });
+    return button;
   }
 
   /** @param {Tile} tile */

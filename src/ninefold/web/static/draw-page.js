@@ -219,6 +219,10 @@ on("report-picture", ({ hash }) => {
   reportedHash = hash;
   report.open();
 });
+on("appeal-picture", ({ hash, reason }) => {
+  reportedHash = hash;
+  report.appeal(reason);
+});
 on("send-report", ({ reason, note }) => {
   reportPicture(reportedHash, { job_id: state?.job.id ?? "", reason, note }).then(
     () => report.done(say("live.report.done"), true),

@@ -205,7 +205,7 @@ function withPicture(tiles, picture) {
       ...tile,
       kind: picture.hidden ? "hidden" : "picture",
       url: picture.hidden ? "" : pathOf(picture.url),
-      hash: picture.hidden ? "" : picture.hash,
+      hash: picture.hash,
       reason: picture.hidden_reason ?? "",
     };
   });
@@ -287,4 +287,13 @@ export function secondsLeft(state, now) {
 export function secondsSoFar(state, now) {
   const end = state.job.ended_at ? Date.parse(state.job.ended_at) : now;
   return Math.max((end - Date.parse(state.job.created_at)) / 1000, 0);
+}
+
+/**
+ * Return what a person should know of a drawing, why pictures are hidden included.
+ * @param {JobState} state
+ */
+export function noticesOf(state) {
+  const reasons = tilesInOrder(state).map((tile) => tile.reason);
+  return [...new Set([...state.job.notices, ...reasons])].filter(Boolean);
 }

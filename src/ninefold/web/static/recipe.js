@@ -2,6 +2,7 @@
 
 import { commandOf } from "./draw-request.js";
 import { element, need } from "./element.js";
+import { noticesOf } from "./job-state.js";
 
 /** Notices are shown at once, the recipe when the drawing is done. */
 export class Recipe {
@@ -16,7 +17,7 @@ export class Recipe {
 
   /** @param {import("./job-state.js").JobState|null} state */
   update(state) {
-    const notices = state?.job.notices ?? [];
+    const notices = state ? noticesOf(state) : [];
     this.notices.hidden = notices.length === 0;
     this.notices.replaceChildren(...notices.map((text) => element("li", { dir: "auto" }, text)));
     this.root.hidden = state?.status !== "done";
