@@ -79,7 +79,7 @@ async def test_a_vacuum_removes_what_is_old_and_keeps_the_rest(
         aged = update(Job).where(Job.id == old["id"]).values(ended_at=ago(40 * 86400))
         await connection.execute(aged)
     gone = await hand.vacuum(30)
-    assert (gone.jobs, gone.pictures, gone.objects) == (1, 9, 28)
+    assert (gone.jobs, gone.pictures, gone.objects) == (1, 9, 37)
     assert (await service.http.get(f"/api/v1/jobs/{old['id']}")).status_code == 404
     service.gateway.cache = MemoryCache(seconds=0)  # as if five seconds had passed
     assert (await service.http.get(old["pictures"][0]["url"])).status_code == 404

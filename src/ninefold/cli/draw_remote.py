@@ -93,7 +93,7 @@ def _save(
     shown = [picture for picture in job["pictures"] if not picture["hidden"]]
     if not shown:
         raise NinefoldError("The service hides all pictures of this prompt by its policy.")
-    files = [client.load(picture) for picture in shown]
+    files = [client.load(job, picture) for picture in shown]
     recipes = [_read_recipe(data, client.server) for data in files]
     has_grid = len(shown) > 1 if options.grid is None else options.grid
     page = client.load_grid(job) if len(shown) > 1 or has_grid else files[0]

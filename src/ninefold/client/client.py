@@ -185,8 +185,8 @@ class Client:
         """
         return self._request("DELETE", f"/api/v1/jobs/{quote(job_id, safe='')}")
 
-    def load(self, picture: Mapping[str, Any]) -> bytes:
-        """Return the PNG file of a job's picture, with its recipe in it.
+    def load(self, job: Mapping[str, Any], picture: Mapping[str, Any]) -> bytes:
+        """Return the PNG file of a job's picture, with its recipe in it: the prompt too.
 
         Raises:
             UserError: the picture is hidden.
@@ -194,7 +194,8 @@ class Client:
         """
         if picture["hidden"]:
             raise UserError("This picture is hidden by the service's policy.")
-        return self._load(f"/i/{quote(str(picture['hash']), safe='')}.png")
+        job_id, digest = (quote(str(each), safe="") for each in (job["id"], picture["hash"]))
+        return self._load(f"/api/v1/jobs/{job_id}/pictures/{digest}.png")
 
     def load_grid(self, job: Mapping[str, Any]) -> bytes:
         """Return all pictures of a finished job as one PNG file, with the prompt below.

@@ -9,7 +9,7 @@ import io
 import json
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -44,6 +44,8 @@ _REQUIRED = frozenset({_PROMPT, _SOFTWARE, _SEED, _INDEX, _SETTINGS, _MODEL, _MO
 _KEYWORDS = _REQUIRED | {_MARK}
 _MANIFEST = b"caBX"
 """The chunk that holds Content Credentials (C2PA Technical Specification 2.2, section A.3.3)."""
+
+_TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 
 _COMPRESS_FROM = 1024
 _MAX_NUMBER_DIGITS = 40
@@ -117,8 +119,8 @@ def parse_recipe(data: bytes, name: str) -> Recipe:
         texts = _read_texts(data)
         if _SEED not in texts and _SETTINGS not in texts:
             raise UserError(
-                f"{name!r} carries no recipe: it was not drawn by Ninefold, or another "
-                "program has saved it since and dropped its text."
+                f"{name!r} carries no recipe: it was not drawn by Ninefold, another program has "
+                "saved it since and dropped its text, or it is a page's download without one."
             )
         return _to_recipe(texts)
     except _DamagedError as error:
@@ -132,10 +134,22 @@ def without_manifest(data: bytes) -> bytes:
 
     A file that is damaged or no PNG is returned as it is.
     """
+    return _without(data, {_MANIFEST})
+
+
+def without_texts(data: bytes) -> bytes:
+    """Return a PNG file without its texts, and so without its recipe; its pixels stay as they are.
+
+    A file that is damaged or no PNG is returned as it is.
+    """
+    return _without(data, _TEXTS)
+
+
+def _without(data: bytes, kinds: Collection[bytes]) -> bytes:
     kept, start = [], 0
     try:
         for chunk in _chunks(data) if data.startswith(SIGNATURE) else ():
-            if chunk.kind == _MANIFEST:
+            if chunk.kind in kinds:
                 kept.append(data[start : chunk.start])
                 start = chunk.end
     except _DamagedError:

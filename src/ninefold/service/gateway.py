@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ninefold.safety.provenance import Provenance
 from ninefold.service.jobs.acceptance import Reception
 from ninefold.service.jobs.following import Followers
 from ninefold.service.jobs.housekeeping import keep_house
@@ -15,6 +16,7 @@ from ninefold.service.jobs.policy_of_now import PolicyOfNow
 from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.reading import JobReader
 from ninefold.service.jobs.refusal import PromptCheck
+from ninefold.service.jobs.safe_steps import open_provenance
 from ninefold.service.limits import RateLimits
 from ninefold.service.model_facts import ModelFacts, read_model_facts
 from ninefold.service.settings import Settings
@@ -40,6 +42,8 @@ class Gateway:
     followers: Followers
     visitors: Visitors
     limits: RateLimits
+    provenance: Provenance | None
+    """Signs what is made of pictures here; None where the settings switch that off."""
     cache: MemoryCache = field(default_factory=MemoryCache)
     is_draining: bool = False
     """Set when the process was told to stop: readiness says so before connections are closed."""
@@ -77,6 +81,7 @@ async def open_gateway(settings: Settings, url: URL, secret: str) -> AsyncIterat
             followers=followers,
             visitors=Visitors(secret),
             limits=RateLimits(settings, secret),
+            provenance=open_provenance(settings),
         )
         tasks = [
             asyncio.create_task(followers.run()),

@@ -95,7 +95,9 @@ class Settings(BaseSettings):
         0.4, ge=0, le=1, description="Score from which it stays out of the gallery."
     )
     sign_pictures: bool = Field(True, description="Whether pictures get Content Credentials.")
-    sign_prompts: bool = Field(False, description="Whether those tell the prompt.")
+    sign_prompts: bool = Field(
+        False, description="Whether those, and the texts of PNG files, tell the prompt."
+    )
     signing_key: Path | None = Field(
         None, description="Folder of the key that signs; unset: made once and kept in the data."
     )

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -11,7 +12,7 @@ from ninefold.safety.image_policy import ImagePolicy
 from ninefold.safety.mark import has_mark
 from ninefold.safety.provenance import read_manifest
 from ninefold.service.administration import Administration
-from ninefold.service.jobs.picture_steps import PictureSteps
+from ninefold.service.jobs.picture_steps import PictureSteps, with_recipe
 from ninefold.service.jobs.safe_steps import build_steps, judge_by
 from ninefold.service.store.objects import content_hash
 from tests.safety.conftest import sketch
@@ -42,7 +43,7 @@ def test_every_file_of_a_picture_is_signed_and_marked(steps: PictureSteps) -> No
         assert (found.state, found.is_generated) == ("intact", True)
         assert found.origin is not None
         assert (found.origin.model, found.origin.prompt, found.origin.mark) == ("tiny", None, "1")
-    assert parse_recipe(stored.files["png"], "it").mark == "1"
+    assert b"a cat" not in b"".join(stored.files[name] for name in ("png", "webp", "jpg"))
     assert stored.judgement.score is not None
     assert not stored.judgement.is_hidden
 
@@ -50,7 +51,19 @@ def test_every_file_of_a_picture_is_signed_and_marked(steps: PictureSteps) -> No
 def test_a_pictures_address_does_not_depend_on_the_signature(steps: PictureSteps) -> None:
     first, second = (steps.finish(sketch(1), RECIPE) for _ in range(2))
     assert first.files["png"] != second.files["png"]
-    assert first.digest == second.digest == content_hash(without_manifest(first.files["png"]))
+    whole, recipe = with_recipe(first.files["png"], first.files["json"])
+    assert first.digest == second.digest == content_hash(whole)
+    assert parse_recipe(whole, "it") == recipe == replace(RECIPE, mark="1")
+
+
+def test_an_operator_may_have_files_that_tell_the_prompt(make_settings: MakeSettings) -> None:
+    stored = build_steps(make_settings(sign_prompts=True)).finish(sketch(1), RECIPE)
+    assert parse_recipe(stored.files["png"], "it").prompt == "a cat"
+    manifest = read_manifest(stored.files["png"], "image/png")
+    assert manifest is not None
+    assert manifest.origin is not None
+    assert manifest.origin.prompt == "a cat"
+    assert stored.digest == content_hash(without_manifest(stored.files["png"]))
 
 
 def test_what_the_settings_switch_off_is_not_done(make_settings: MakeSettings) -> None:
@@ -58,7 +71,7 @@ def test_what_the_settings_switch_off_is_not_done(make_settings: MakeSettings) -
     steps = build_steps(settings)
     stored = steps.finish(sketch(1), RECIPE)
     assert read_manifest(stored.files["png"], "image/png") is None
-    assert parse_recipe(stored.files["png"], "it") == RECIPE
+    assert parse_recipe(with_recipe(stored.files["png"], stored.files["json"])[0], "") == RECIPE
     assert stored.judgement.policy_version is None
     image = Image.open(io.BytesIO(stored.files["png"]))
     assert not has_mark(image)

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
+from ninefold.pictures.png import read_recipe
 from ninefold.service.store.gallery_tables import ReportRow
 from tests.web.browser.conftest import OpenVisitor
 from tests.web.browser.looking import picture_links
@@ -67,7 +68,13 @@ def test_a_picture_is_downloaded_under_a_name_that_tells_what_it_is(
     number = job["pictures"][0]["index"] + 1
     assert download.value.suggested_filename == f"a-red-apple-{number}.png"
     download.value.save_as(tmp_path / "picture.png")
-    assert b"a red apple" in (tmp_path / "picture.png").read_bytes()
+    assert b"a red apple" not in (tmp_path / "picture.png").read_bytes()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="With recipe").click()
+    assert download.value.suggested_filename == f"a-red-apple-{number}-recipe.png"
+    download.value.save_as(tmp_path / "whole.png")
+    recipe = read_recipe(tmp_path / "whole.png")
+    assert (recipe.prompt, recipe.seed, recipe.index + 1) == ("a red apple", job["seed"], number)
 
 
 def test_recipe_picture_and_link_are_copied(visit: OpenVisitor, job: dict[str, Any]) -> None:

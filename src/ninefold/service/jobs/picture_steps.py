@@ -4,19 +4,24 @@ The one place where a picture policy hides pictures and where provenance is writ
 Runs in the worker, in a thread. Knows nothing of jobs or stores.
 """
 
+import dataclasses
 import io
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from PIL import Image
 
-from ninefold.pictures.png import Recipe, encode_png
+from ninefold.pictures.png import Recipe, encode_png, without_texts
 from ninefold.safety.fingerprint import fingerprint, has_structure
 from ninefold.safety.mark import MARK, put_mark
 from ninefold.service.store.objects import content_hash
 
-EXTENSIONS = ("png", "webp", "jpg")
-"""The formats that every picture is stored in; PNG is what was drawn, with its recipe."""
+RECIPE = "json"
+"""Extension of what a picture was drawn from, which its files do not tell unless asked to."""
+
+EXTENSIONS = ("png", "webp", "jpg", RECIPE)
+"""What is stored of every picture."""
 
 _QUALITY = 90
 
@@ -46,7 +51,8 @@ class StoredPicture:
     """A picture as it is stored."""
 
     digest: str
-    """blake3 of the PNG file before it was sealed: the same for the same picture."""
+    """blake3 of the PNG file with its recipe, before it was sealed: the same for the same picture
+    of the same recipe."""
     files: dict[str, bytes]
     """By extension."""
     width: int
@@ -74,6 +80,8 @@ class PictureSteps:
     seal: Seal = field(default=leave_unsealed)
     has_mark: bool = False
     """Whether pictures get the invisible mark."""
+    tells_prompt: bool = False
+    """Whether PNG files carry their recipe, and with it the prompt."""
 
     def finish(self, image: Image.Image, recipe: Recipe) -> StoredPicture:
         """Return a picture ready to be stored."""
@@ -81,19 +89,33 @@ class PictureSteps:
         looks = fingerprint(image) if has_structure(image) else None
         if self.has_mark:
             image, recipe = put_mark(image), replace(recipe, mark=MARK)
+        whole = encode_png(image, recipe)
         encoded = {
-            "png": encode_png(image, recipe),
+            "png": whole if self.tells_prompt else without_texts(whole),
             "webp": encode(image, "webp"),
             "jpg": encode(image, "jpg"),
         }
         files = {name: self.seal(data, name, recipe) for name, data in encoded.items()}
+        files[RECIPE] = json.dumps(dataclasses.asdict(recipe)).encode()
         return StoredPicture(
-            content_hash(encoded["png"]), files, image.width, image.height, judgement, looks
+            content_hash(whole), files, image.width, image.height, judgement, looks
         )
 
     def preview(self, image: Image.Image) -> bytes | None:
         """Return an unfinished picture as WebP; None where it is not to be shown."""
         return None if self.judge(image).is_hidden else encode(image, "webp")
+
+
+def with_recipe(picture: bytes, recipe: bytes) -> tuple[bytes, Recipe]:
+    """Return a stored PNG with what it was drawn from in it, not sealed, as it was drawn.
+
+    Args:
+        picture: the PNG file, sealed or not.
+        recipe: what is stored beside it.
+    """
+    known = Recipe(**json.loads(recipe))
+    with Image.open(io.BytesIO(picture), formats=["PNG"]) as image:
+        return encode_png(image, known), known
 
 
 def encode(image: Image.Image, extension: str) -> bytes:

@@ -14,17 +14,17 @@ from PIL import Image
 from sqlalchemy import select
 
 from ninefold.pictures.grid import grid
+from ninefold.safety.provenance import Provenance
 from ninefold.service.byte_ranges import IMMUTABLE, respond
 from ninefold.service.dependencies import TheGateway
 from ninefold.service.documents import JobDocument
 from ninefold.service.gateway import Gateway
-from ninefold.service.jobs.picture_steps import encode
+from ninefold.service.jobs.picture_steps import RECIPE, encode, with_recipe
+from ninefold.service.jobs.safe_steps import MEDIA_TYPES, seal_alike, seal_with
 from ninefold.service.problems import Problem, not_found
 from ninefold.service.routes.jobs import JobId, find_job, problems
 from ninefold.service.store.objects import content_hash, grid_key, picture_key, preview_key
 from ninefold.service.store.tables import RemovedPicture
-
-MEDIA_TYPES = {"png": "image/png", "webp": "image/webp", "jpg": "image/jpeg"}
 
 Extension = Literal["png", "webp", "jpg"]
 Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="blake3 of the PNG file.")]
@@ -49,7 +49,7 @@ _PICTURE: dict[int | str, dict[str, Any]] = {
 async def read_picture(
     digest: Digest, extension: Extension, request: Request, gateway: TheGateway
 ) -> Response:
-    """Return a picture: PNG as it was drawn, with its recipe, or WebP or JPEG of it."""
+    """Return a picture: PNG as it was drawn, or WebP or JPEG of it."""
     data = await load_picture(gateway, digest, extension)
     return respond(
         request,
@@ -61,6 +61,33 @@ async def read_picture(
             **_HEADERS,
             "Content-Disposition": "inline",  # with no name: a link's own one is better
         },
+    )
+
+
+@router.get(
+    "/api/v1/jobs/{job_id}/pictures/{digest}.png",
+    response_class=Response,
+    responses={**_PICTURE, **problems(404, 410, 422, 503)},
+)
+async def read_picture_with_recipe(
+    job_id: JobId, digest: Digest, request: Request, gateway: TheGateway
+) -> Response:
+    """Return a picture of a job as PNG that tells what it was drawn from, the prompt included."""
+    job = await find_job(gateway, request, job_id)
+    if not any(picture.hash == digest and not picture.hidden for picture in job.pictures):
+        raise not_found("picture of this job that is shown")
+    picture = await load_picture(gateway, digest, "png")
+    recipe = await gateway.objects.get(picture_key(digest, RECIPE))
+    if recipe is None:
+        raise not_found("recipe of this picture")
+    data = await asyncio.to_thread(_tell, gateway.provenance, picture, recipe)
+    return respond(
+        request,
+        data,
+        MEDIA_TYPES["png"],
+        etag=content_hash(data),
+        cache_control="private, max-age=300",
+        headers=_HEADERS,
     )
 
 
@@ -181,7 +208,17 @@ async def _make_grid(gateway: Gateway, job: JobDocument, extension: str) -> byte
     if not files:
         raise not_found("picture that is shown in this job")
     is_seamless = bool(job.settings.get("seamless"))
-    return await asyncio.to_thread(_compose, files, job.prompt, extension, is_seamless)
+    data = await asyncio.to_thread(_compose, files, job.prompt, extension, is_seamless)
+    if gateway.provenance is None:
+        return data
+    return await asyncio.to_thread(seal_alike, gateway.provenance, data, extension, files[0])
+
+
+def _tell(provenance: Provenance | None, picture: bytes, recipe: bytes) -> bytes:
+    data, known = with_recipe(picture, recipe)
+    if provenance is None:
+        return data
+    return seal_with(provenance, tells_prompt=True)(data, "png", known)
 
 
 def _compose(files: list[bytes], prompt: str, extension: str, is_seamless: bool) -> bytes:

@@ -27,6 +27,7 @@ export class Lightbox {
     this.text = need(root, ".lightbox-prompt", HTMLElement);
     this.recipe = need(root, ".lightbox-recipe", HTMLElement);
     this.download = need(root, "[data-do=download]", HTMLAnchorElement);
+    this.whole = need(root, "[data-do=download-recipe]", HTMLAnchorElement);
     this.share = need(root, "[data-do=share]", HTMLButtonElement);
     this.said = need(root, ".said", HTMLElement);
     /** @type {JobState|null} */
@@ -62,6 +63,8 @@ export class Lightbox {
     this.recipe.textContent = commandOf(state.job);
     this.download.href = tile.url;
     this.download.download = fileName(state.job.prompt, `${tile.index + 1}.png`);
+    this.whole.href = `/api/v1/jobs/${state.job.id}/pictures/${tile.hash}.png`;
+    this.whole.download = fileName(state.job.prompt, `${tile.index + 1}-recipe.png`);
     this.share.hidden = !canShareFiles();
     this.said.textContent = "";
   }
