@@ -57,7 +57,7 @@ async def test_a_drawing_is_followed_and_its_pictures_loaded(client: Client) -> 
     )
     assert (job["status"], job["seed"], len(job["pictures"])) == ("done", 7, 4)
     assert (seen[0], seen[-1]) == ("position", "done")
-    recipe = parse_recipe(await beside(client.load, job["pictures"][1]), "it")
+    recipe = parse_recipe(await beside(client.load, job, job["pictures"][1]), "it")
     assert (recipe.prompt, recipe.seed) == ("a red apple", 7)
     assert recipe.settings["negative_prompt"] == "a worm"
     assert (await beside(client.load_grid, job)).startswith(b"\x89PNG")
