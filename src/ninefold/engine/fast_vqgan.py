@@ -12,6 +12,7 @@ from torch import nn
 
 from ninefold.engine.native.pictures import (
     FastResnetBlock,
+    Release,
     WinogradConvolution,
     can_convolve,
 )
@@ -20,8 +21,13 @@ from ninefold.models.vqgan import VQGAN, Level, ResnetBlock
 PainterKind = Literal["float32", "bfloat16"]
 
 
-def speed_up(vqgan: VQGAN, kind: PainterKind) -> VQGAN:
+def speed_up(vqgan: VQGAN, kind: PainterKind, release: Release = lambda _: None) -> VQGAN:
     """Exchange parts of a float32 VQGAN's decoder and return it.
+
+    Args:
+        vqgan: is changed.
+        kind: number format to paint in.
+        release: called with weights that are not read again.
 
     Raises:
         NativeUnavailableError: the native module cannot do `kind` here.
@@ -29,22 +35,24 @@ def speed_up(vqgan: VQGAN, kind: PainterKind) -> VQGAN:
     decoder = vqgan.decoder
     with torch.inference_mode():
         if can_convolve(decoder.conv_in):
-            decoder.add_module("conv_in", WinogradConvolution(decoder.conv_in, kind))
+            decoder.add_module("conv_in", WinogradConvolution(decoder.conv_in, kind, release))
         for name in ("block_1", "block_2"):
-            decoder.mid.add_module(name, _exchange(getattr(decoder.mid, name), kind))
+            decoder.mid.add_module(name, _exchange(getattr(decoder.mid, name), kind, release))
         for module in decoder.up:
             level = cast("Level", module)
             for index, block in enumerate(level.block):
-                level.block[index] = _exchange(cast("ResnetBlock", block), kind)
+                level.block[index] = _exchange(cast("ResnetBlock", block), kind, release)
             if "upsample" in level._modules and can_convolve(level.upsample.conv):
-                level.add_module("upsample", WinogradConvolution(level.upsample, kind))
+                level.add_module("upsample", WinogradConvolution(level.upsample, kind, release))
         vqgan = vqgan.to(torch.bfloat16 if kind == "bfloat16" else torch.float32)
         return _channels_last(vqgan)
 
 
-def _exchange(block: ResnetBlock, kind: PainterKind) -> nn.Module:
+def _exchange(block: ResnetBlock, kind: PainterKind, release: Release) -> nn.Module:
     convolutions = (block.conv1, block.conv2)
-    return FastResnetBlock(block, kind) if all(map(can_convolve, convolutions)) else block
+    if not all(map(can_convolve, convolutions)):
+        return block
+    return FastResnetBlock(block, kind, release)
 
 
 def _channels_last(vqgan: VQGAN) -> VQGAN:

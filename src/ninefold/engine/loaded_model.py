@@ -7,7 +7,8 @@ from typing import Self
 import torch
 
 from ninefold.checkpoints.load import load_clip, load_vqgan
-from ninefold.checkpoints.native import ModelConfig, read_config
+from ninefold.checkpoints.mapped_file import MappedFile
+from ninefold.checkpoints.native import ModelConfig, read_config, weights_file
 from ninefold.engine.fast_vqgan import PainterKind, speed_up
 from ninefold.generation.params import SamplingParams
 from ninefold.painting import Painter
@@ -47,7 +48,7 @@ class LoadedModel:
             )
         vqgan = load_vqgan(folder, device)
         if kind is not None:
-            vqgan = speed_up(vqgan, kind)
+            vqgan = speed_up(vqgan, kind, MappedFile(folder / weights_file("vqgan")).release)
         painter = Painter(config, vqgan, load_clip(folder, device), clip_reader)
         return cls(config, reader, painter)
 

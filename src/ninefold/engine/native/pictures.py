@@ -5,6 +5,7 @@ not depend on the number of threads.
 """
 
 import ctypes
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ from ninefold.models.vqgan import ResnetBlock, Upsample
 
 CHANNELS = 16
 """Channels come in multiples of this."""
+
+Release = Callable[[Tensor], object]
 
 _TRANSFORM = ((1.0, 0.0, 0.0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0.0, 0.0, 1.0))
 """Of a line of weights; see `winograd.h`."""
@@ -49,8 +52,12 @@ def can_convolve(conv: nn.Conv2d) -> bool:
 class WinogradConvolution(nn.Module):
     """A 3×3 convolution of pictures of one format, perhaps of their nearest upsampling."""
 
-    def __init__(self, layer: nn.Conv2d | Upsample, kind: Kind) -> None:
+    def __init__(
+        self, layer: nn.Conv2d | Upsample, kind: Kind, release: Release = lambda _: None
+    ) -> None:
         """Transform and pack float32 weights; `kind` is float32 or bfloat16.
+
+        `release` is called with the weights, which are not read again.
 
         Raises:
             NativeUnavailableError: the module cannot be built or run here.
@@ -71,6 +78,7 @@ class WinogradConvolution(nn.Module):
         self._products = (Linear * len(transformed))(
             *(self._packer.linear(kind, matrix.contiguous()) for matrix in transformed)
         )
+        release(conv.weight.detach())
         self._winograd = _Winograd(
             self._products,
             self._packer.keep(conv.bias.detach().float().clone()),
@@ -144,13 +152,13 @@ class NormSilu(nn.Module):
 class FastResnetBlock(nn.Module):
     """A `ResnetBlock` of these parts."""
 
-    def __init__(self, block: ResnetBlock, kind: Kind) -> None:
+    def __init__(self, block: ResnetBlock, kind: Kind, release: Release = lambda _: None) -> None:
         super().__init__()
         self.branch = nn.Sequential(
             NormSilu(block.norm1, kind),
-            WinogradConvolution(block.conv1, kind),
+            WinogradConvolution(block.conv1, kind, release),
             NormSilu(block.norm2, kind),
-            WinogradConvolution(block.conv2, kind),
+            WinogradConvolution(block.conv2, kind, release),
         )
         self.shortcut = block.nin_shortcut if block.has_shortcut else nn.Identity()
 
