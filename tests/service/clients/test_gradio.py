@@ -84,7 +84,7 @@ async def test_a_call_downloads_the_pictures(service: RunningService, client: Cl
 
 @pytest.mark.usefixtures("drawing_service")
 async def test_calls_of_one_session_follow_each_other_and_run_side_by_side(client: Client) -> None:
-    for prompt in ("one", "two"):
+    for prompt in ("one", "two", "three"):
         gallery, _ = await predict(client, prompt, count=1)
         assert [item["caption"] for item in gallery] == [prompt]
     answers = await asyncio.gather(*(predict(client, f"prompt {n}", count=1) for n in range(3)))

@@ -40,7 +40,7 @@ async def run_script(address: str) -> Any:
 async def test_it_draws_streams_retries_what_may_come_right_and_nothing_else(
     database_url: URL, make_settings: MakeSettings
 ) -> None:
-    settings = make_settings(address_rate="1/3 seconds")
+    settings = make_settings(address_rate="1/2 seconds")
     async with running_service(settings, database_url) as service:
         await service.add_worker(FakeEngine(step_s=0.03))
         report = await run_script(service.address)

@@ -7,7 +7,7 @@ tell of them, and the id of a queue's event is that of the job. Files are named 
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
@@ -176,33 +176,44 @@ def _owner_of(session_hash: str) -> str:
 
 
 async def _follow(gateway: Gateway, owner: str, url: str) -> AsyncIterator[bytes]:
-    """Yield the messages of a session's jobs as they come, and close when none is left."""
-    queue: asyncio.Queue[Message] = asyncio.Queue()
+    """Yield the messages of a session's jobs as they come, and close when none is left.
+
+    Clients do not open another stream while they believe in this one, so what the session joined
+    is looked for right before it is closed.
+    """
+    queue: asyncio.Queue[Message | None] = asyncio.Queue()
     telling: dict[str, asyncio.Task[None]] = {}
 
     async def tell(job_id: str) -> None:
-        async for message in messages_of(gateway, job_id, url):
-            await queue.put(message)
+        try:
+            async for message in messages_of(gateway, job_id, url):
+                await queue.put(message)
+        finally:
+            queue.put_nowait(None)
 
     try:
         while True:
             for job_id in await _jobs_of(gateway, owner):
                 if job_id not in telling:
                     telling[job_id] = asyncio.create_task(tell(job_id))
-            is_over = all(task.done() for task in telling.values())
-            try:
-                message = await asyncio.wait_for(queue.get(), LOOK_AGAIN_S)
-            except TimeoutError:
-                if is_over:
-                    yield _frame({"msg": "close_stream", "event_id": None})
-                    return
-                continue
-            yield _frame(message)
-            while not queue.empty():
-                yield _frame(queue.get_nowait())
+            if queue.empty() and all(task.done() for task in telling.values()):
+                yield _frame({"msg": "close_stream", "event_id": None})
+                return
+            for message in await _take(queue):
+                yield _frame(message)
     finally:
         for task in telling.values():
             task.cancel()
+
+
+async def _take(queue: asyncio.Queue[Message | None]) -> list[Message]:
+    """Return what is in a queue, after a wait for the first; None only ends the wait."""
+    found: list[Message | None] = []
+    with suppress(TimeoutError):
+        found.append(await asyncio.wait_for(queue.get(), LOOK_AGAIN_S))
+    while not queue.empty():
+        found.append(queue.get_nowait())
+    return [message for message in found if message is not None]
 
 
 async def _jobs_of(gateway: Gateway, owner: str) -> list[str]:
