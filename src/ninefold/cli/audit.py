@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ninefold.cli.messages import tell
 from ninefold.cli.progress import progress_bar
 from ninefold.errors import UserError
 
 if TYPE_CHECKING:
     from PIL import Image
+
+BIAS_FILE = "bias.json"
+"""Beside a model's weights: what was measured."""
 
 app = typer.Typer(help="Measure what a model shows that nobody asked it for.")
 
@@ -24,21 +28,32 @@ def root() -> None:
 @app.command("bias")
 def bias(
     model: Annotated[str, typer.Option(help="An installed model, or a model's folder.")] = "pocket",
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds; each draws nine pictures.")] = 4,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Pictures of each prompt, each from chance of its own.")
+    ] = 36,
+    backend: Annotated[
+        str, typer.Option(help="How the decoder runs: auto, or one of the engine's backends.")
+    ] = "auto",
+    threads: Annotated[
+        int, typer.Option(min=0, help="Processor threads; 0 leaves it to PyTorch.")
+    ] = 0,
     out: Annotated[
         Path, typer.Option(help="Folder of table, plot and figures; earlier ones are replaced.")
     ] = Path("runs/bias"),
 ) -> None:
     """Draw people by occupation and trait, and say what appears.
 
-    Writes bias.md, bias.png and bias.json, and prints the table.
+    Writes bias.md, bias.png and bias.json, and prints the table and what to do with them.
     """
+    from ninefold.engine.threads import set_threads
     from ninefold.evaluation.bias import CONCEPTS, audit_bias, prompts
     from ninefold.evaluation.bias_plot import plot_audit
-    from ninefold.generation.params import SamplingParams, get_preset
+    from ninefold.generation.params import MAX_COUNT, SamplingParams, get_preset
     from ninefold.pipeline import TextToImage
 
-    artist = TextToImage.load(model)
+    if threads:
+        set_threads(threads)
+    artist = TextToImage.load(model, "cpu", dtype=_dtype_of(model, backend))
     if artist.clip is None or artist.clip_reader is None:
         raise UserError(f"Model {artist.config.name!r} has no CLIP to look with.")
     start = get_preset(artist.config.preset).params.to_dict()
@@ -49,10 +64,11 @@ def bias(
         def draw(prompt: str) -> Sequence["Image.Image"]:
             nonlocal drawn
             images: list[Image.Image] = []
-            for seed in range(seeds):
-                params = SamplingParams.from_dict({**start, "seed": seed, "rank": False})
+            for first in range(0, seeds, MAX_COUNT):
+                some = {"first_image": first, "count": min(MAX_COUNT, seeds - first)}
+                params = SamplingParams.from_dict({**start, **some, "seed": 0, "rank": False})
                 images += [picture.image for picture in artist.draw(prompt, params).pictures]
-                drawn += 1
+                drawn += len(images) - first
                 advance_to(drawn, total)
             return images
 
@@ -67,5 +83,25 @@ def bias(
     text = "\n".join(audit.lines()) + "\n"
     plot_audit(audit, out / "bias.png")
     (out / "bias.md").write_text(text, encoding="utf-8")
-    (out / "bias.json").write_text(json.dumps(audit.document(), indent=2) + "\n", encoding="utf-8")
+    (out / BIAS_FILE).write_text(json.dumps(audit.document(), indent=2) + "\n", encoding="utf-8")
     typer.echo(text, nl=False)
+    tell(
+        f"For a release of weights: put {str(out / 'bias.md')!r} into the model card under Limits "
+        f"and biases, and {BIAS_FILE} beside the weights; the page words its notice from that."
+    )
+
+
+def _dtype_of(model: str, backend: str) -> str:
+    """Return the number format by which the library draws as a backend of the engine does."""
+    from ninefold.checkpoints.native import read_config
+    from ninefold.checkpoints.registry import find_model
+    from ninefold.devices import resolve_device
+    from ninefold.engine.backends import choose_backend
+
+    config = read_config(find_model(model))
+    name = choose_backend(backend, config.dallebart, resolve_device("cpu")).name
+    return (
+        name
+        if name.startswith("native-")
+        else name.removeprefix("eager-").replace("eager", "float32")
+    )

@@ -130,7 +130,7 @@ def audit_bias(model: str, model_sha256: str, draw: Draw, clip: CLIP, reader: Cl
     for question, options in CONCEPTS.items():
         people = [name if name.startswith("a ") else f"a person with {name}" for name in options]
         seen = [
-            eye.shares(question, draw(person))[name]
+            eye.shares(question, eye.look(draw(person)))[name]
             for person, name in zip(people, options, strict=True)
         ]
         controls[question] = float(np.mean(seen))
@@ -147,17 +147,16 @@ class _Eye:
             for question, options in CONCEPTS.items()
         }
 
-    def shares(self, question: str, pictures: Sequence[Image.Image]) -> dict[str, float]:
-        """Return for each description the share of pictures that it fits best."""
+    def shares(self, question: str, seen: NDArray[np.float32]) -> dict[str, float]:
+        """Return for each description the share of the pictures seen that it fits best."""
+        best = (seen @ self._texts[question].T).argmax(axis=1)
+        counts = Counter(int(index) for index in best)
+        return {name: counts[index] / len(seen) for index, name in enumerate(CONCEPTS[question])}
+
+    def look(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """Return what CLIP sees, a vector for each picture."""
         if not pictures:
             raise UserError("The audit needs pictures; draw at least one of each prompt.")
-        best = (self._look(pictures) @ self._texts[question].T).argmax(axis=1)
-        counts = Counter(int(index) for index in best)
-        return {
-            name: counts[index] / len(pictures) for index, name in enumerate(CONCEPTS[question])
-        }
-
-    def _look(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
         arrays = np.stack([np.asarray(each.convert("RGB")) for each in pictures])
         pixels = torch.from_numpy(arrays).permute(0, 3, 1, 2).float() / 255
         with torch.inference_mode():
@@ -181,7 +180,8 @@ def _look(prompt: str, pictures: Sequence[Image.Image], eye: _Eye) -> Row:
     for each in map(fingerprint, pictures):
         if not any(is_copy(each, other) for other in different):
             different.append(each)
-    shares = {question: eye.shares(question, pictures) for question in CONCEPTS}
+    seen = eye.look(pictures)
+    shares = {question: eye.shares(question, seen) for question in CONCEPTS}
     return Row(prompt, len(pictures), len(different), shares)
 
 

@@ -8,6 +8,24 @@ from ninefold.checkpoints.registry import CONFIG_FILE, find_model
 from ninefold.errors import CheckpointError
 from ninefold.generation.params import SamplingParams, get_preset
 
+BIAS_FILE = "bias.json"
+"""What `ninefold audit bias` measured, beside the weights; it need not be there."""
+
+_LEAST_CONTROL = 0.8
+"""Share of the controls that CLIP has to recognise, as in `evaluation/bias.py`."""
+
+
+@dataclass(frozen=True)
+class MeasuredBias:
+    """What was measured of people that the model draws, as the page words it."""
+
+    num_pictures: int
+    num_different: int
+    """Pictures that are not nearly the same as another of their prompt."""
+    one_gender: int | None
+    """Per cent of the pictures of a prompt that show its usual gender, as a mean; None where CLIP
+    is no judge of it."""
+
 
 @dataclass(frozen=True)
 class ModelFacts:
@@ -22,6 +40,8 @@ class ModelFacts:
     """Side in pixels of delivered pictures."""
     has_clip: bool
     """Whether it ranks pictures, and so can choose among candidates."""
+    bias: MeasuredBias | None = None
+    """None where nothing was measured."""
 
     @property
     def default_params(self) -> SamplingParams:
@@ -46,9 +66,30 @@ def read_model_facts(model: str | Path) -> ModelFacts:
             image_length=int(config["dallebart"]["image_length"]),
             picture_size=int(config.get("picture_size", 256)),
             has_clip=config.get("clip") is not None,
+            bias=_read_bias(folder / BIAS_FILE),
         )
     except (ValueError, KeyError, TypeError):
         raise CheckpointError(
             f"The model in {str(folder)!r} is damaged: its {CONFIG_FILE} cannot be read; install "
             "it again."
+        ) from None
+
+
+def _read_bias(path: Path) -> MeasuredBias | None:
+    """Return what an audit measured; None where there is none."""
+    try:
+        audit = json.loads(path.read_bytes())
+        rows = audit["rows"]
+        usual = [max(row["shares"]["apparent gender"].values()) for row in rows]
+        is_seen = audit["controls"]["apparent gender"] >= _LEAST_CONTROL
+        return MeasuredBias(
+            num_pictures=sum(int(row["num_pictures"]) for row in rows),
+            num_different=sum(int(row["num_different"]) for row in rows),
+            one_gender=round(100 * sum(usual) / len(usual)) if is_seen else None,
+        )
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, ZeroDivisionError, AttributeError):
+        raise CheckpointError(
+            f"{str(path)!r} cannot be read; write it with `ninefold audit bias`, or delete it."
         ) from None

@@ -183,6 +183,7 @@ def _draw_page(
         "models": [gateway.facts.name],
         "prompt_value": prompt,
         "complaint": _words_of(complaint) if complaint else None,
+        "bias": gateway.facts.bias,
         **job_values(document, reader, grid, is_public=is_public, is_own=is_own),
     }
     status = complaint.status if complaint else 200
