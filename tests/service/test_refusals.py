@@ -105,3 +105,15 @@ async def test_who_waits_on_another_surface_is_told_of_it(service: RunningServic
     await service.add_worker(FakeEngine(), policy=StricterPolicy())
     answer = await service.http.post("/generate", json={"prompt": "a red apple"})
     assert (answer.status_code, answer.json()["code"]) == (422, "prompt_refused")
+
+
+async def test_a_network_is_limited_whoever_asks_from_it(
+    database_url: URL, make_settings: MakeSettings
+) -> None:
+    async with running_service(make_settings(address_rate="2/hour"), database_url) as service:
+        for prompt in ("a red apple", "a green apple"):
+            service.http.cookies.clear()
+            assert (await ask(service, prompt))[0] == 202
+        service.http.cookies.clear()
+        status, problem = await ask(service, "a blue apple")
+    assert (status, problem["code"]) == (429, "rate_limited")
