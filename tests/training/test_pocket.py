@@ -31,7 +31,15 @@ def stop_after(num_questions: int) -> Callable[[], bool]:
 def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> PocketRun:
     """A run of one step of every stage."""
     root = tmp_path_factory.mktemp("pocket")
-    for stage in ("tokenizer", "vqgan", "codes", "dallebart", "vqgan_decoder", "clip"):
+    for stage in (
+        "tokenizer",
+        "vqgan",
+        "codes",
+        "dallebart",
+        "beginnings",
+        "vqgan_decoder",
+        "clip",
+    ):
         getattr(PocketRun(root, corpus, stop_after(1), num_scenes=4), f"train_{stage}")()
     return PocketRun(root, corpus, num_scenes=4)
 
@@ -59,7 +67,7 @@ def test_the_finished_decoder_leaves_codes_as_they_were(trained: PocketRun) -> N
     }
 
 
-@pytest.mark.parametrize("stage", ["vqgan", "dallebart", "clip"])
+@pytest.mark.parametrize("stage", ["vqgan", "dallebart", "beginnings", "clip"])
 def test_every_stage_leaves_a_state(trained: PocketRun, stage: str) -> None:
     state = torch.load(trained.root / stage / "state.pt", weights_only=True)
     assert state["step"] == 1
@@ -71,7 +79,7 @@ def test_a_stage_out_of_order_says_which_comes_first(corpus: Path, tmp_path: Pat
         run.train_clip()
     with pytest.raises(UserError, match="ninefold train vqgan"):
         run.train_codes()
-    with pytest.raises(UserError, match="ninefold train dallebart"):
+    with pytest.raises(UserError, match="ninefold train beginnings"):
         run.export(tmp_path / "model")
 
 

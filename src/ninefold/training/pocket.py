@@ -28,13 +28,23 @@ from ninefold.training.encoded import SCENE_SEED, encode_pictures, read_codes
 from ninefold.training.pictures import PictureSet
 from ninefold.training.recipes.clip import POCKET_CLIP, VOCAB_SIZE, pocket_clip
 from ninefold.training.recipes.dallebart import POCKET_DALLEBART, pocket_dallebart
+from ninefold.training.recipes.dallebart_beginnings import pocket_beginnings
 from ninefold.training.recipes.vqgan import POCKET_VQGAN, SOURCES, pocket_vqgan
 from ninefold.training.recipes.vqgan_decoder import pocket_vqgan_decoder
 from ninefold.training.state import FILE_NAME
 from ninefold.training.task import Task
 from ninefold.training.trainer import train
 
-STAGES = ("tokenizer", "vqgan", "codes", "dallebart", "vqgan-decoder", "clip", "export")
+STAGES = (
+    "tokenizer",
+    "vqgan",
+    "codes",
+    "dallebart",
+    "beginnings",
+    "vqgan-decoder",
+    "clip",
+    "export",
+)
 """In the order of their needs; `vqgan-decoder` and `clip` may run beside `dallebart`."""
 
 PICTURE_SIZE = 256
@@ -88,6 +98,18 @@ class PocketRun:
         )
         self._train("dallebart", made)
 
+    def train_beginnings(self) -> None:
+        """Train the transformer on, on how pictures begin."""
+        made = pocket_beginnings(
+            PictureSet(self.corpus, SOURCES),
+            self._lexicon(),
+            self._tokenizer(),
+            self.load_vqgan(),
+            read_codes(self.root / "codes"),
+            self._average("dallebart"),
+        )
+        self._train("beginnings", made)
+
     def train_vqgan_decoder(self) -> None:
         """Train the decoder on, for the same codes."""
         pictures, vqgan = PictureSet(self.corpus, SOURCES), self.load_vqgan()
@@ -117,7 +139,7 @@ class PocketRun:
             UserError: a stage has not been run.
         """
         networks: dict[Network, dict[str, Tensor]] = {
-            "dallebart": self._average("dallebart"),
+            "dallebart": self._average("beginnings"),
             "vqgan": {**self._vqgan_weights(), **self._average("vqgan-decoder", is_needed=False)},
             "clip": self._average("clip"),
         }

@@ -97,20 +97,23 @@ class DalleBartTask:
         if num_scenes:
             batches.append(self.scenes.batch(step, num_scenes, self.seed, BLANK_CAPTIONS))
         tokens = _join_texts([batch.text_tokens for batch in batches])
-        codes = torch.cat([batch.codes for batch in batches])
-        start = self.model.config.decoder_start_token_id
-        draw = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-        is_foreign = torch.rand(codes.shape, generator=draw) < FOREIGN_CODES
-        seen = torch.where(is_foreign, codes.roll(1, 0), codes)
-        inputs = F.pad(seen[:, :-1], (1, 0), value=start)
-        logits = self.model(tokens, tokens != PAD_ID, inputs)
-        losses = F.cross_entropy(logits.transpose(1, 2).float(), codes, reduction="none")
+        losses = self.code_losses(tokens, torch.cat([batch.codes for batch in batches]), step)
         of_sample = losses.detach().mean(1)
         split = len(things.codes)
         metrics = {"things": float(of_sample[:split].mean())}
         if num_scenes:
             metrics["scenes"] = float(of_sample[split:].mean())
         return losses.mean(), metrics
+
+    def code_losses(self, tokens: Tensor, codes: Tensor, step: int) -> Tensor:
+        """Cross-entropy (B, N) of the first N codes of pictures, given texts (B, T)."""
+        draw = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        is_foreign = torch.rand(codes.shape, generator=draw) < FOREIGN_CODES
+        seen = torch.where(is_foreign, codes.roll(1, 0), codes)
+        start = self.model.config.decoder_start_token_id
+        inputs = F.pad(seen[:, :-1], (1, 0), value=start)
+        logits = self.model(tokens, tokens != PAD_ID, inputs)
+        return F.cross_entropy(logits.transpose(1, 2).float(), codes, reduction="none")
 
     def after_step(self, step: int) -> None:
         """Everything is learned by gradients."""
