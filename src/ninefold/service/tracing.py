@@ -66,7 +66,7 @@ def drawing_span(traceparent: str | None, job_id: str, attempt: int) -> Iterator
     """Open a span for the drawing of a job, below the request that asked for it."""
     context = _propagator.extract({_HEADER: traceparent}) if traceparent else None
     tracer = trace.get_tracer("ninefold.service")
-    attributes = {"ninefold.job": job_id, "ninefold.attempt": attempt}
+    attributes: dict[str, str | int] = {"ninefold.job": job_id, "ninefold.attempt": attempt}
     with tracer.start_as_current_span(
         "draw job",
         context,

@@ -113,7 +113,9 @@ async def test_a_busy_service_is_waited_for(service: RunningService, client: Cli
 
 async def test_somebody_who_cancels_ends_it(service: RunningService, client: Client) -> None:
     job = await beside(client.submit, "a red apple")
-    waiting = asyncio.create_task(beside(list, client.follow(job["id"])))
+    waiting: asyncio.Task[list[dict[str, Any]]] = asyncio.create_task(
+        beside(list, client.follow(job["id"]))
+    )
     with Client(service.address) as other, pytest.raises(UserError, match="may"):
         await beside(other.cancel, job["id"])
     assert (await beside(client.cancel, job["id"]))["status"] == "cancelled"

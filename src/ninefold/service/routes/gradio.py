@@ -24,6 +24,7 @@ from ninefold.service.byte_ranges import IMMUTABLE, respond
 from ninefold.service.dependencies import TheGateway, TheRequester, base_url
 from ninefold.service.gateway import Gateway
 from ninefold.service.jobs import transitions
+from ninefold.service.jobs.safe_steps import MEDIA_TYPES
 from ninefold.service.problems import Problem, not_found
 from ninefold.service.routes.gradio_description import (
     FUNCTION,
@@ -34,7 +35,7 @@ from ninefold.service.routes.gradio_description import (
     info,
 )
 from ninefold.service.routes.gradio_messages import HEARTBEAT, Message, messages_of
-from ninefold.service.routes.pictures import MEDIA_TYPES, load_picture
+from ninefold.service.routes.pictures import load_picture
 from ninefold.service.routes.waiting import accept_in_time
 from ninefold.service.store.tables import Job
 from ninefold.service.surfaces import SurfaceRoutes

@@ -21,8 +21,9 @@ from ninefold.generation.params import (
 )
 from ninefold.service.dependencies import TheGateway, TheRequester
 from ninefold.service.jobs.acceptance import Wish
+from ninefold.service.jobs.safe_steps import MEDIA_TYPES
 from ninefold.service.problems import Problem
-from ninefold.service.routes.pictures import MEDIA_TYPES, load_grid, load_picture
+from ninefold.service.routes.pictures import load_grid, load_picture
 from ninefold.service.routes.waiting import draw, shown
 from ninefold.service.surfaces import SurfaceRoutes
 
