@@ -23,7 +23,7 @@ import psycopg
 from blake3 import blake3
 from psycopg.rows import namedtuple_row
 
-from ninefold.pictures.png import without_manifest
+from ninefold.service.jobs.picture_steps import with_recipe
 from ninefold.service.store.database import connection_string, migrate
 from ninefold.service.store.embedded import EmbeddedPostgres
 from ninefold.service.store.objects import FOLDER, picture_key
@@ -266,9 +266,10 @@ class Trial:
         assert codes == sorted(codes), "progress goes back"
 
     def _check_picture(self, picture: Any) -> None:
-        for extension in ("png", "webp", "jpg"):
+        files: dict[str, bytes] = {}
+        for extension in ("png", "webp", "jpg", "json"):
             path = self.pictures / picture_key(picture.hash, extension)
-            data = path.read_bytes()
-            assert data, path
-            if extension == "png":
-                assert blake3(without_manifest(data)).hexdigest() == picture.hash
+            files[extension] = path.read_bytes()
+            assert files[extension], path
+        whole, _ = with_recipe(files["png"], files["json"])
+        assert blake3(whole).hexdigest() == picture.hash

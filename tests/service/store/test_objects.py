@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import URL
 
 from ninefold.errors import UserError
+from ninefold.pictures.png import without_manifest
 from ninefold.service.store.objects import Objects, StorageError, content_hash
 from tests.service.conftest import MakeSettings
 from tests.service.fake_engine import FakeEngine
@@ -105,6 +106,8 @@ async def test_a_job_is_drawn_into_an_s3_store(
         await service.add_worker(FakeEngine())
         job = await service.ended((await service.post("a red apple"))["id"])
         assert job["status"] == "done"
-        answer = await service.http.get(job["pictures"][0]["url"])
-        assert content_hash(answer.content) == job["pictures"][0]["hash"]
+        digest = job["pictures"][0]["hash"]
+        assert (await service.http.get(job["pictures"][0]["url"])).status_code == 200
+        whole = await service.http.get(f"/api/v1/jobs/{job['id']}/pictures/{digest}.png")
+        assert content_hash(without_manifest(whole.content)) == digest
         assert (await service.http.get(job["grid_url"])).status_code == 200
