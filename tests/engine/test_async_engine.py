@@ -2,13 +2,14 @@
 
 import asyncio
 import dataclasses
+import threading
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
-from ninefold.drawing import Drawing
+from ninefold.drawing import Drawing, Picture
 from ninefold.engine.async_engine import AsyncEngine
 from ninefold.engine.config import EngineConfig
 from ninefold.engine.request import (
@@ -24,6 +25,7 @@ from ninefold.engine.request import (
 )
 from ninefold.errors import CancelledError, OverloadedError, UserError
 from ninefold.generation.params import SamplingParams
+from ninefold.painting import Painter
 from ninefold.pipeline import TextToImage
 from tests.native_kinds import backends
 
@@ -235,3 +237,24 @@ def test_a_native_picture_is_the_same_alone_and_in_company(tiny_model: Path, bac
 def test_an_unknown_backend_is_refused(tiny_model: Path) -> None:
     with pytest.raises(UserError, match="no backend 'fast'"):
         AsyncEngine.open(tiny_model, backend="fast")
+
+
+def test_after_the_last_step_every_thread_paints(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paint = Painter.paint
+    both = threading.Barrier(2)
+
+    def together(self: Painter, *args: Any, **options: Any) -> Picture:
+        both.wait(60)  # broken, and the drawing with it, where only one paints at a time
+        return paint(self, *args, **options)
+
+    monkeypatch.setattr(Painter, "paint", together)
+
+    async def two() -> Drawing:
+        config = EngineConfig(num_threads=2)
+        engine = AsyncEngine.open(tiny_model, device="cpu", backend="eager", config=config)
+        async with engine:
+            return await draw(engine, request(params=dataclasses.replace(PARAMS, count=2)))
+
+    assert len(in_time(two()).pictures) == 2

@@ -188,7 +188,6 @@ class AsyncEngine:
         try:
             while not self._is_closed:
                 self._read_inbox()
-                self._threads.set_decoding(self._core.has_steps)
                 if self._core.has_steps:
                     self._threads.enter_step()
                     self._core.step(time.monotonic())
@@ -204,6 +203,8 @@ class AsyncEngine:
     def _read_inbox(self) -> None:
         """Do what was asked for since the last step; wait for it where there is nothing to draw."""
         while True:
+            # Said before waiting: after the last step all threads may paint.
+            self._threads.set_decoding(self._core.has_steps)
             try:
                 message = self._inbox.get(block=not self._core.has_steps and not self._is_closed)
             except queue.Empty:
