@@ -30,11 +30,11 @@ def test_a_prompt_and_enter_give_nine_pictures(page: Page, site: Site) -> None:
 
 
 def test_a_tile_of_the_empty_board_draws_what_it_says(page: Page) -> None:
-    page.get_by_role("button", name="an octopus").click()
+    page.get_by_role("button", name="a cat").click()
     page.wait_for_url(re.compile(r"/g/"))
     assert page.evaluate("document.activeElement.tagName") == "H1", "the focus has a place"
     see_nine(page)
-    expect(page.get_by_role("heading", level=1)).to_have_text("an octopus")
+    expect(page.get_by_role("heading", level=1)).to_have_text("a cat")
 
 
 def test_pictures_sharpen_while_they_are_drawn(page: Page, site: Site) -> None:
