@@ -50,7 +50,7 @@ def test_the_tokenizer_stage_writes_a_tokenizer(
 def test_export_before_training_says_what_is_missing(ninefold: RunInside, corpus: Path) -> None:
     result = ninefold("train", "export", "--corpus", corpus.name)
     assert result.code == 2
-    assert "run `ninefold train beginnings` first" in result.err
+    assert "run `ninefold train anneal` first" in result.err
 
 
 def test_a_terminated_stage_saves_and_can_go_on(workplace: Path, corpus: Path) -> None:

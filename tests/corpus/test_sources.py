@@ -33,15 +33,18 @@ def test_another_tarball_than_the_pinned_one_is_refused(
 def test_an_archive_that_leads_out_of_its_folder_is_refused(
     registry: list[Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("../outside"), io.BytesIO())
+
     def pack(_source: Source, cache: Path) -> Path:
-        with tarfile.open(cache / "bad.tgz", "w:gz") as archive:
-            archive.addfile(tarfile.TarInfo("../outside"), io.BytesIO())
+        (cache / "bad.tgz").write_bytes(packed.getvalue())
         return cache / "bad.tgz"
 
     monkeypatch.setattr(sources, "_pack", pack)
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    digest = hashlib.sha256(pack(registry[0], cache).read_bytes()).hexdigest()
+    digest = hashlib.sha256(packed.getvalue()).hexdigest()
     with pytest.raises(CheckpointError, match="leads out of it"):
         fetch_package(replace(registry[0], sha256=digest), cache)
     assert not (cache / "outside").exists()

@@ -37,6 +37,7 @@ def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> PocketRun
         "codes",
         "dallebart",
         "beginnings",
+        "anneal",
         "vqgan_decoder",
         "clip",
     ):
@@ -67,7 +68,7 @@ def test_the_finished_decoder_leaves_codes_as_they_were(trained: PocketRun) -> N
     }
 
 
-@pytest.mark.parametrize("stage", ["vqgan", "dallebart", "beginnings", "clip"])
+@pytest.mark.parametrize("stage", ["vqgan", "dallebart", "beginnings", "anneal", "clip"])
 def test_every_stage_leaves_a_state(trained: PocketRun, stage: str) -> None:
     state = torch.load(trained.root / stage / "state.pt", weights_only=True)
     assert state["step"] == 1
@@ -79,7 +80,7 @@ def test_a_stage_out_of_order_says_which_comes_first(corpus: Path, tmp_path: Pat
         run.train_clip()
     with pytest.raises(UserError, match="ninefold train vqgan"):
         run.train_codes()
-    with pytest.raises(UserError, match="ninefold train beginnings"):
+    with pytest.raises(UserError, match="ninefold train anneal"):
         run.export(tmp_path / "model")
 
 

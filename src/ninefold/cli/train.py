@@ -26,8 +26,8 @@ def train(
     stage: Annotated[
         str,
         typer.Argument(
-            help="tokenizer, vqgan, codes, dallebart, beginnings, vqgan-decoder, clip, export; or "
-            "pocket for all of these; or evaluator; or finetune."
+            help="tokenizer, vqgan, codes, dallebart, beginnings, anneal, vqgan-decoder, clip, "
+            "export; or pocket for all of these; or evaluator; or finetune."
         ),
     ],
     corpus: Annotated[

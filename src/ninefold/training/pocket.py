@@ -27,8 +27,12 @@ from ninefold.training.config import TrainConfig
 from ninefold.training.encoded import SCENE_SEED, encode_pictures, read_codes
 from ninefold.training.pictures import PictureSet
 from ninefold.training.recipes.clip import POCKET_CLIP, VOCAB_SIZE, pocket_clip
-from ninefold.training.recipes.dallebart import POCKET_DALLEBART, pocket_dallebart
-from ninefold.training.recipes.dallebart_beginnings import pocket_beginnings
+from ninefold.training.recipes.dallebart import (
+    POCKET_DALLEBART,
+    DalleBartTask,
+    pocket_dallebart,
+)
+from ninefold.training.recipes.dallebart_lessons import second_lesson, third_lesson
 from ninefold.training.recipes.vqgan import POCKET_VQGAN, SOURCES, pocket_vqgan
 from ninefold.training.recipes.vqgan_decoder import pocket_vqgan_decoder
 from ninefold.training.state import FILE_NAME
@@ -41,6 +45,7 @@ STAGES = (
     "codes",
     "dallebart",
     "beginnings",
+    "anneal",
     "vqgan-decoder",
     "clip",
     "export",
@@ -89,26 +94,17 @@ class PocketRun:
 
     def train_dallebart(self) -> None:
         """Train the transformer on the codes of the trained VQGAN."""
-        made = pocket_dallebart(
-            PictureSet(self.corpus, SOURCES),
-            self._lexicon(),
-            self._tokenizer(),
-            self.load_vqgan(),
-            read_codes(self.root / "codes"),
-        )
-        self._train("dallebart", made)
+        self._train("dallebart", self._first_lesson())
 
     def train_beginnings(self) -> None:
         """Train the transformer on, on how pictures begin."""
-        made = pocket_beginnings(
-            PictureSet(self.corpus, SOURCES),
-            self._lexicon(),
-            self._tokenizer(),
-            self.load_vqgan(),
-            read_codes(self.root / "codes"),
-            self._average("dallebart"),
-        )
-        self._train("beginnings", made)
+        start = self._average("dallebart")
+        self._train("beginnings", second_lesson(self._first_lesson()[0], start))
+
+    def train_anneal(self) -> None:
+        """Train the transformer on, on whole pictures, at rates that end near nothing."""
+        start = self._average("beginnings")
+        self._train("anneal", third_lesson(self._first_lesson()[0], start))
 
     def train_vqgan_decoder(self) -> None:
         """Train the decoder on, for the same codes."""
@@ -139,7 +135,7 @@ class PocketRun:
             UserError: a stage has not been run.
         """
         networks: dict[Network, dict[str, Tensor]] = {
-            "dallebart": self._average("beginnings"),
+            "dallebart": self._average("anneal"),
             "vqgan": {**self._vqgan_weights(), **self._average("vqgan-decoder", is_needed=False)},
             "clip": self._average("clip"),
         }
@@ -159,6 +155,15 @@ class PocketRun:
     def _train(self, stage: str, made: tuple[Task, TrainConfig]) -> None:
         task, config = made
         train(task, config, self.root / stage, self.should_stop, self.on_log)
+
+    def _first_lesson(self) -> tuple[DalleBartTask, TrainConfig]:
+        return pocket_dallebart(
+            PictureSet(self.corpus, SOURCES),
+            self._lexicon(),
+            self._tokenizer(),
+            self.load_vqgan(),
+            read_codes(self.root / "codes"),
+        )
 
     def _lexicon(self) -> list[Entry]:
         return read_lexicon(self.corpus / LEXICON_FILE)

@@ -84,6 +84,7 @@ class DalleBartTask:
         self.things = TokenDataset(tokenize(things, self.tokenizer), upright, blank)
         self.scenes = TokenDataset(tokenize(scenes, self.tokenizer), encoded.scenes[:, None], blank)
         self.seed = seed
+        self.scene_share = SCENE_SHARE
         self.model = DalleBart(config)
         _initialize(self.model)
         start_codes(self.model, vqgan.quantize.embedding.weight.detach())
@@ -91,7 +92,7 @@ class DalleBartTask:
 
     def loss(self, step: int, batch_size: int) -> tuple[Tensor, dict[str, float]]:
         """Mean cross-entropy in nats per code, over things and scenes."""
-        num_scenes = round(batch_size * SCENE_SHARE) if len(self.scenes) else 0
+        num_scenes = round(batch_size * self.scene_share) if len(self.scenes) else 0
         things = self.things.batch(step, batch_size - num_scenes, self.seed, BLANK_CAPTIONS)
         batches = [things]
         if num_scenes:
