@@ -8,6 +8,7 @@ from sqlalchemy import update
 from ninefold.errors import UserError
 from ninefold.service.administration import Administration
 from ninefold.service.store.clock import ago
+from ninefold.service.store.gallery_tables import ReportRow
 from ninefold.service.store.memory import MemoryCache
 from ninefold.service.store.tables import Job
 from tests.service.fake_engine import FakeEngine
@@ -134,3 +135,42 @@ async def test_a_vacuum_keeps_what_the_gallery_shows(
     assert (await service.http.get(f"/g/{other['id']}")).status_code == 404
     await hand.unpublish(shown["id"])
     assert (await hand.vacuum(7)).jobs == 1
+
+
+async def test_a_vacuum_removes_old_reports_and_keeps_new_ones(
+    service: RunningService, hand: Administration
+) -> None:
+    await service.add_worker(FakeEngine())
+    job = await service.ended((await service.post("a red apple"))["id"])
+    old, new = [picture["hash"] for picture in job["pictures"][:2]]
+    for digest in (old, new):
+        await service.http.post(f"/api/v1/pictures/{digest}/report", json={"reason": "hate"})
+    async with service.gateway.database.begin() as connection:
+        aged = update(ReportRow).where(ReportRow.hash == old).values(created_at=ago(11 * 86400))
+        await connection.execute(aged)
+    await hand.vacuum(30, keep_reports_days=12)
+    assert {report.hash for report in await hand.reports(10)} == {old, new}
+    await hand.vacuum(30, keep_reports_days=10)
+    assert [report.hash for report in await hand.reports(10)] == [new]
+
+
+async def test_a_forgotten_job_takes_the_reports_of_its_pictures_with_it(
+    service: RunningService, hand: Administration
+) -> None:
+    await service.add_worker(FakeEngine())
+    first, again, other = [
+        await service.ended((await service.post(prompt, seed=1))["id"])
+        for prompt in ("a red apple", "a red apple", "a castle")
+    ]
+    for job in (first, other):
+        told = {"reason": "hate", "note": "look", "job_id": job["id"]}
+        address = f"/api/v1/pictures/{job['pictures'][0]['hash']}/report"
+        await service.http.post(address, json=told)
+    await hand.forget(first["id"])
+    kept = {report.hash: report.job_id for report in await hand.reports(10)}
+    assert kept == {
+        first["pictures"][0]["hash"]: None,  # the second job shows it, too
+        other["pictures"][0]["hash"]: other["id"],
+    }
+    await hand.forget(again["id"])
+    assert [report.job_id for report in await hand.reports(10)] == [other["id"]]

@@ -187,14 +187,14 @@ def vacuum(
     ] = None,
     data: DataFolder = None,
 ) -> None:
-    """Remove old jobs with their events, and files that nothing refers to."""
+    """Remove old jobs with their events, old records, and files that nothing refers to."""
 
     async def work(hand: "Administration") -> str:
         from ninefold.service.settings import read_settings
 
         settings = read_settings()
         days = settings.keep_jobs_days if keep_days is None else keep_days
-        gone = await hand.vacuum(days, settings.keep_decisions_days)
+        gone = await hand.vacuum(days, settings.keep_decisions_days, settings.keep_reports_days)
         return f"Removed {gone.jobs} jobs, {gone.pictures} pictures, {gone.objects} files."
 
     tell(_run(data, work))

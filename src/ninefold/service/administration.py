@@ -20,11 +20,10 @@ from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.states import Status
 from ninefold.service.picture_moderation import PictureModeration
 from ninefold.service.settings import Settings
-from ninefold.service.store import decisions, publications
+from ninefold.service.store import decisions, publications, reports
 from ninefold.service.store.clock import ago
 from ninefold.service.store.database import build_async_engine
 from ninefold.service.store.objects import Objects, grid_key, hidden_key, picture_key
-from ninefold.service.store.reports import Report, list_reports
 from ninefold.service.store.tables import (
     ApiKey,
     IdempotencyKey,
@@ -104,7 +103,7 @@ class Administration:
             )
 
     async def forget(self, job_id: str) -> int:
-        """Delete a job on request: its prompt, events, pictures and their files; not decisions.
+        """Delete a job on request: prompt, events, reports, pictures and files; not decisions.
 
         Returns:
             How many of its pictures' files went; those that another job shows too stay.
@@ -122,6 +121,7 @@ class Administration:
             await decisions.forget_prompt(connection, job_id)
             others = select(PictureRow.hash).where(PictureRow.hash.in_(hashes))
             gone = hashes - set((await connection.execute(others)).scalars())
+            await reports.forget(connection, job_id, gone)
         for extension in EXTENSIONS:
             await self._objects.delete(grid_key(job_id, extension))
             for digest in gone:
@@ -139,10 +139,10 @@ class Administration:
         async with self._database.begin() as connection:
             return await publications.remove(connection, job_id)
 
-    async def reports(self, limit: int) -> list[Report]:
+    async def reports(self, limit: int) -> list[reports.Report]:
         """Return what people reported, the newest first."""
         async with self._database.connect() as connection:
-            return await list_reports(connection, limit)
+            return await reports.list_reports(connection, limit)
 
     async def create_key(self, name: str, tier: TierName) -> str:
         """Make an API key and return it; only its hash is kept."""
@@ -172,10 +172,17 @@ class Administration:
         async with self._database.begin() as connection:
             return len((await connection.execute(statement)).all())
 
-    async def vacuum(self, keep_days: float, keep_decisions_days: float = 90) -> Vacuumed:
-        """Remove jobs that ended longer ago, unused pictures, old decisions and idempotency keys.
+    async def vacuum(
+        self, keep_days: float, keep_decisions_days: float = 90, keep_reports_days: float = 90
+    ) -> Vacuumed:
+        """Remove jobs that ended longer ago, unused pictures, and old rows of what else is kept.
 
         What the gallery shows is kept as long as it shows it.
+
+        Args:
+            keep_days: for a job that ended, and its pictures.
+            keep_decisions_days: for what a policy decided.
+            keep_reports_days: for what people reported.
         """
         async with self._database.begin() as connection:
             is_old = Job.ended_at < ago(keep_days * DAY_S)
@@ -183,6 +190,7 @@ class Administration:
             statement = delete(Job).where(is_old, is_unpublished).returning(Job.id)
             gone = set((await connection.execute(statement)).scalars())
             await decisions.prune(connection, keep_decisions_days)
+            await reports.prune(connection, keep_reports_days)
             await connection.execute(
                 delete(IdempotencyKey).where(IdempotencyKey.created_at < ago(DAY_S))
             )

@@ -108,6 +108,9 @@ class Settings(BaseSettings):
     keep_decisions_days: float = Field(
         90, gt=0, description="Days after which `ninefold admin vacuum` removes decisions."
     )
+    keep_reports_days: float = Field(
+        90, gt=0, description="Days after which it removes what people reported."
+    )
     refusals: str = Field(
         "20/day", description="Refused prompts of a visitor, after which no more is drawn."
     )

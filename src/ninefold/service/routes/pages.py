@@ -162,7 +162,10 @@ async def read_model_card(request: Request, gateway: TheGateway) -> Response:
 async def read_prose(request: Request, gateway: TheGateway) -> Response:
     """Return a page for readers."""
     name = request.url.path.removeprefix("/")
-    values = {"keep_days": round(gateway.settings.keep_jobs_days)}
+    values = {
+        "keep_days": round(gateway.settings.keep_jobs_days),
+        "keep_reports_days": round(gateway.settings.keep_reports_days),
+    }
     return answer_page(request, gateway, f"prose/{name}.html", PROSE, values)
 
 

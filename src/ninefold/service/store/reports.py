@@ -1,13 +1,18 @@
-"""What people reported: kept for the operators, once for each person and picture."""
+"""What people reported: kept for the operators, once for each person and picture.
 
+Knows nothing of how long reports are to be kept.
+"""
+
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ninefold.service.store.clock import ago
 from ninefold.service.store.gallery_tables import ReportRow
 from ninefold.service.store.tables import PictureRow
 
@@ -63,3 +68,25 @@ async def list_reports(connection: AsyncConnection, limit: int) -> list[Report]:
     )
     statement = select(*columns).order_by(ReportRow.created_at.desc()).limit(limit)
     return [Report(*row) for row in await connection.execute(statement)]
+
+
+async def prune(connection: AsyncConnection, days: float) -> int:
+    """Remove reports that are older; return how many."""
+    result = await connection.execute(
+        delete(ReportRow).where(ReportRow.created_at < ago(days * 86400))
+    )
+    return int(result.rowcount)
+
+
+async def forget(connection: AsyncConnection, job_id: str, gone: AbstractSet[str]) -> None:
+    """Remove the reports of a job that is deleted on request.
+
+    Args:
+        connection: in a transaction.
+        job_id: the job's; a report of a picture that another job shows stays, without this id.
+        gone: hashes of the pictures that no job shows any more.
+    """
+    await connection.execute(delete(ReportRow).where(ReportRow.hash.in_(gone)))
+    await connection.execute(
+        update(ReportRow).where(ReportRow.job_id == job_id).values(job_id=None)
+    )
