@@ -182,7 +182,10 @@ def test_a_hidden_picture_shows_its_reason_and_no_address() -> None:
     pictures[3] |= {"hidden": True, "hidden_reason": "Hidden: violence.", "url": None}
     page = render(job(pictures=pictures))
     assert re.search(r'<ul class="notices"><li dir="auto">Hidden: violence\.</li></ul>', page)
-    assert '<p class="tile-hidden">This picture is hidden.</p>' in page
+    [tile] = re.findall(r'<div class="tile-hidden">(.*?)</div>', page, re.DOTALL)
+    assert "<p>This picture is hidden.</p>" in tile
+    assert '<p class="tile-hidden-reason" dir="auto">Hidden: violence.</p>' in tile
+    assert f'href="/g/abc/pictures/{pictures[3]["hash"]}/report"' in tile
     assert f"/i/{3:064x}" not in re.sub(r'<script type="application/json".*?</script>', "", page)
 
 

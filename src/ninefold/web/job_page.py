@@ -53,6 +53,7 @@ class Tile:
     width: int = 256
     height: int = 256
     reason: str = ""
+    hash: str = ""
 
     @property
     def small_url(self) -> str:
@@ -120,6 +121,7 @@ def tiles_of(job: Document) -> Sequence[Tile]:
             picture["width"],
             picture["height"],
             picture["hidden_reason"] or "",
+            picture["hash"],
         )
     if len(pictures) == count and all(picture["rank"] is not None for picture in pictures):
         best_first = sorted(pictures, key=lambda picture: int(picture["rank"]))

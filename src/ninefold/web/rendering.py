@@ -75,6 +75,7 @@ HISTORY = Parts(("drawing-list.css", "share-bar.css"), "history-page.js")
 GALLERY = Parts(("drawing-list.css",))
 MESSAGE = Parts(("drawing-list.css",))
 PROSE = Parts(("prose.css",))
+REPORT = Parts(("report-dialog.css",))
 
 
 class Templates:

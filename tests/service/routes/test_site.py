@@ -11,7 +11,7 @@ import pytest
 from fastapi.routing import APIRoute
 from PIL import Image
 
-from ninefold.service.routes import pages, site_files
+from ninefold.service.routes import pages, report_form, site_files
 from ninefold.web.assets import assets, static_url
 from tests.service.running import RunningService
 
@@ -244,7 +244,7 @@ async def test_a_hostile_prompt_is_text_on_every_page(
 def test_every_address_of_the_site_is_documented() -> None:
     page = (Path(__file__).parents[3] / "docs" / "web.md").read_text(encoding="utf-8")
     documented = {address.removeprefix("POST ") for address in re.findall(r"`([^`]+)`", page)}
-    routers = (pages.router, site_files.router)
+    routers = (pages.router, report_form.router, site_files.router)
     paths = {
         route.path for router in routers for route in router.routes if isinstance(route, APIRoute)
     }

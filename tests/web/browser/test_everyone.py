@@ -77,7 +77,8 @@ def test_axe_finds_nothing_on_the_other_pages(
     see_nine(page)
     page.get_by_role("button", name="Put in the gallery").click()
     expect(page.get_by_text("It is in the gallery now")).to_be_visible()
-    for path in (*STANDING, f"/g/{job['id']}", "/gallery?q=frog"):
+    form = f"/g/{job['id']}/pictures/{job['pictures'][0]['hash']}/report"
+    for path in (*STANDING, f"/g/{job['id']}", form, "/gallery?q=frog"):
         page.goto(site.address + path)
         assert findings_in_both_schemes(page) == [], path
 

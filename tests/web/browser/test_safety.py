@@ -105,6 +105,38 @@ def test_a_hidden_picture_is_on_no_page_and_in_no_grid(
     assert page.request.get(f"{site.address}/i/{hidden['hash']}.png").status == 404
 
 
+def test_without_scripts_a_picture_is_reported_and_a_hidden_one_appealed_for(
+    visit: OpenVisitor, page: Page, site: Site
+) -> None:
+    site.hide(1)
+    job_id = draw(page, "a pink boat")
+    see_done(page)
+    plain = visit(java_script_enabled=False).page(f"/g/{job_id}")
+    hidden = plain.locator(".tile-hidden")
+    expect(hidden).to_contain_text("a classifier takes it for sexual content (rule")
+    hidden.get_by_role("link", name="Ask for another look").click()
+    expect(plain.get_by_role("heading", level=1)).to_have_text("This picture is hidden")
+    expect(plain.get_by_role("radio")).to_have_count(0)
+    plain.get_by_label(re.compile("Anything to add")).fill("It is a boat.")
+    plain.get_by_role("button", name="Ask for another look").click()
+    expect(plain.get_by_text("Thank you. People will look at it.")).to_be_visible()
+    assert latest_report(site)[1:] == (job_id, "appeal", "It is a boat.")
+
+    link = plain.locator(".tile").filter(has=plain.locator("a.tile-picture")).first
+    url = link.locator("a.tile-picture").get_attribute("href")
+    link.get_by_role("link", name="Report").click()
+    expect(plain.locator("main img")).to_be_visible()
+    plain.get_by_role("button", name="Send report").click()
+    expect(plain.get_by_role("heading", level=1)).to_have_text("Report this picture")
+    plain.get_by_label("It shows a real person").check()
+    plain.get_by_role("button", name="Send report").click()
+    expect(plain.get_by_text("Thank you. People will look at it.")).to_be_visible()
+    digest, *told = latest_report(site)
+    assert told == [job_id, "real_person", ""]
+    assert url == f"/i/{digest}.png"
+    expect(page.get_by_role("link", name="Report")).to_have_count(0)  # scripts have a button
+
+
 @pytest.fixture
 def forgetful_site(site: Site) -> Iterator[None]:
     """Forget what was removed, since much that the tiny model draws looks the same."""

@@ -19,6 +19,8 @@ from ninefold.web.rendering import GALLERY
 
 PAGE_SIZE = 24
 MAX_SUGGESTIONS = 6
+MAX_NOTE = 1000
+"""Characters of what people add to a report."""
 
 router = APIRouter(tags=["gallery"])
 
@@ -42,7 +44,7 @@ class ReportRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: Reason
-    note: str = Field("", max_length=1000)
+    note: str = Field("", max_length=MAX_NOTE)
     job_id: str | None = Field(None, max_length=64)
 
 
@@ -88,7 +90,7 @@ async def read_suggestions(
 ) -> SuggestionsDocument:
     """Return published prompts with words that begin like those of `q`."""
     async with gateway.database.connect() as connection:
-        found = await publications.suggest(connection, _searchable(q), MAX_SUGGESTIONS)
+        found = await publications.suggest(connection, storable(q), MAX_SUGGESTIONS)
     response.headers["Cache-Control"] = "public, max-age=60"
     return SuggestionsDocument(suggestions=found)
 
@@ -108,7 +110,7 @@ async def report_picture(
             digest,
             job_id=body.job_id,
             reason=body.reason,
-            note=_searchable(body.note),
+            note=storable(body.note),
             reporter=requester.share,
         )
     return ReportDocument()
@@ -123,7 +125,7 @@ async def read_gallery(
     page: Annotated[int, Query(ge=1, le=1000)] = 1,
 ) -> Response:
     """Return a page of what people published, searched and ordered."""
-    query = _searchable(q)
+    query = storable(q)
     async with gateway.database.connect() as connection:
         found = await publications.find_published(
             connection, query, order, offset=(page - 1) * PAGE_SIZE, limit=PAGE_SIZE + 1
@@ -138,7 +140,7 @@ async def read_gallery(
     return answer_page(request, gateway, "gallery.html", GALLERY, values)
 
 
-def _searchable(text: str) -> str:
+def storable(text: str) -> str:
     """Return a text that PostgreSQL takes: no NUL, no half characters."""
     return text.replace("\0", "").encode("utf-8", "replace").decode().strip()
 

@@ -187,6 +187,7 @@ def _draw_page(
         "prompt_value": prompt,
         "complaint": _words_of(complaint) if complaint else None,
         "bias": gateway.facts.bias,
+        "is_told": "told" in request.query_params,
         **job_values(document, reader, grid, is_public=is_public, is_own=is_own),
     }
     status = complaint.status if complaint else 200

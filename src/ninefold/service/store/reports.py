@@ -17,7 +17,10 @@ from ninefold.service.store.gallery_tables import ReportRow
 from ninefold.service.store.tables import PictureRow
 
 Reason = Literal["sexual", "violence", "hate", "real_person", "deception", "other", "appeal"]
-"""What is wrong with a picture; an appeal says that it is hidden and should not be."""
+"""What is wrong with a picture."""
+
+APPEAL: Reason = "appeal"
+"""The one that says that a picture is hidden and should not be."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ export class Board {
     for (const item of root.children) {
       if (!(item instanceof HTMLLIElement) || item.dataset.index === undefined) continue;
       const { index, url = "" } = item.dataset;
-      // The server cannot offer an appeal to those without scripts, so such a tile is shown anew.
+      // What those without scripts see of a hidden picture leads to another page, so it is shown anew.
       const kind = item.dataset.kind === "hidden" ? "" : (item.dataset.kind ?? "waiting");
       this.places.set(Number(index), { item, kind, url });
     }

@@ -1,0 +1,77 @@
+"""Reports and appeals as a form of its own, for readers without scripts.
+
+Keeps what `POST /api/v1/pictures/{digest}/report` keeps. Knows nothing of who reads it.
+"""
+
+from typing import get_args
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from ninefold.pictures.captions import clean
+from ninefold.service.dependencies import TheGateway, TheRequester
+from ninefold.service.documents import JobDocument, PictureDocument
+from ninefold.service.page_answers import answer_page
+from ninefold.service.problems import invalid, not_found
+from ninefold.service.routes.gallery import MAX_NOTE, storable
+from ninefold.service.routes.jobs import JobId, find_job
+from ninefold.service.routes.pages import OwnForm
+from ninefold.service.routes.pictures import Digest
+from ninefold.service.store.reports import APPEAL, Reason, add_report
+from ninefold.web.job_page import path_of
+from ninefold.web.rendering import REPORT
+
+router = APIRouter(include_in_schema=False)
+
+_PATH = "/g/{job_id}/pictures/{digest}/report"
+
+
+@router.get(_PATH)
+async def read_report_form(
+    job_id: JobId, digest: Digest, request: Request, gateway: TheGateway
+) -> Response:
+    """Return the page that asks what is wrong with a picture, or with its being hidden."""
+    job = await find_job(gateway, request, job_id)
+    picture = _picture_of(job, digest)
+    values = {
+        "job_id": job_id,
+        "prompt": clean(job.prompt),
+        "picture": picture,
+        "small_url": path_of(picture.url).removesuffix(".png") + ".webp",
+        "note_length": MAX_NOTE,
+    }
+    return answer_page(request, gateway, "report.html", REPORT, values)
+
+
+@router.post(_PATH, dependencies=[OwnForm])
+async def report(
+    job_id: JobId, digest: Digest, request: Request, gateway: TheGateway, requester: TheRequester
+) -> Response:
+    """Keep what the form says and lead back to the drawing, which says thanks."""
+    picture = _picture_of(await find_job(gateway, request, job_id), digest)
+    form = await request.form(max_files=0, max_fields=10)
+    async with gateway.database.begin() as connection:
+        await add_report(
+            connection,
+            digest,
+            job_id=job_id,
+            reason=APPEAL if picture.hidden else _reason_of(form.get("reason")),
+            note=storable(str(form.get("note", "")))[:MAX_NOTE],
+            reporter=requester.share,
+        )
+    return RedirectResponse(f"/g/{job_id}?told=1", 303)
+
+
+def _picture_of(job: JobDocument, digest: str) -> PictureDocument:
+    for picture in job.pictures:
+        if picture.hash == digest:
+            return picture
+    raise not_found("picture of this job")
+
+
+def _reason_of(given: object) -> Reason:
+    for reason in get_args(Reason):
+        if given == reason and reason != APPEAL:
+            found: Reason = reason
+            return found
+    raise invalid("Choose what is wrong with the picture; go back to do so.")
