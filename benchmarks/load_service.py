@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
-from tests.service.chaos import Trial
+from tests.service.chaos import Trial, numbered_prompt
 from tests.tiny import tiny_model_folder
 
 CONNECTIONS = 8
@@ -66,7 +66,7 @@ async def burst(trial: Trial, num_jobs: int, ids: asyncio.Queue[str]) -> Seen:
 
     async def ask(http: httpx2.AsyncClient) -> None:
         for number in numbers:
-            body = {"prompt": f"prompt {number}", "settings": {"count": 1}}
+            body = {"prompt": numbered_prompt(number), "settings": {"count": 1}}
             started_at = time.perf_counter()
             answer = await http.post("/api/v1/jobs", json=body)
             seen.add(time.perf_counter() - started_at, answer.status_code)

@@ -34,6 +34,15 @@ COUNT = 2
 """Pictures of each job."""
 
 
+def numbered_prompt(number: int) -> str:
+    """Return a prompt of its own for each number, none of which the prompt policy refuses.
+
+    Thousands are set apart, because some numbers are codes of hate and refused where they stand
+    bare.
+    """
+    return f"prompt {number:,}"
+
+
 @dataclass
 class Trial:
     """A service of one gateway and some workers, in a folder."""
@@ -190,7 +199,7 @@ class Trial:
             await asyncio.gather(*(ask(number) for number in numbers[1:]))
 
     async def _ask(self, http: httpx2.AsyncClient, number: int) -> None:
-        body = {"prompt": f"prompt {number}", "seed": number, "settings": {"count": COUNT}}
+        body = {"prompt": numbered_prompt(number), "seed": number, "settings": {"count": COUNT}}
         headers = {"Idempotency-Key": f"job-{number}", "User-Agent": "trial"}
         for _ in range(200):
             try:

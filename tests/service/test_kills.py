@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.chaos import STALLED_S, Trial
+from ninefold.safety.prompt_policy import PromptPolicy
+from tests.service.chaos import STALLED_S, Trial, numbered_prompt
 from tests.service.conftest import open_folder
 
 pytestmark = pytest.mark.anyio
@@ -17,6 +18,13 @@ pytestmark = pytest.mark.anyio
 JOBS = 200
 RECOVERY_S = 30
 """Seconds within which the jobs of a lost worker are drawn again, as promised."""
+
+
+def test_no_numbered_prompt_is_refused() -> None:
+    policy = PromptPolicy()
+    prompts = [numbered_prompt(number) for number in range(20_000)]
+    assert len(set(prompts)) == len(prompts)
+    assert [prompt for prompt in prompts if policy.check(prompt).is_refused] == []
 
 
 async def test_nothing_is_lost_whatever_dies(tiny_model: Path) -> None:
