@@ -42,10 +42,14 @@ class FakeEngine:
     num_slots: int = 9
     may_go_on: asyncio.Event | None = None
     """Where there is one, drawing waits for it after the first step."""
+    may_end: asyncio.Event | None = None
+    """Where there is one, the last picture waits for it."""
     drawn: list[DrawRequest] = field(default_factory=list)
     """Requests in the order in which they were begun."""
     steps_of: dict[str, int] = field(default_factory=dict)
     """Steps that were made, by the id of the request."""
+    num_taken: int = 0
+    """Painted pictures that were taken."""
     cancelled: set[str] = field(default_factory=set)
     active: set[str] = field(default_factory=set)
 
@@ -87,10 +91,8 @@ class FakeEngine:
         for step in range(1, LENGTH + 1):
             await asyncio.sleep(self.step_s)
             if self.may_go_on is not None and step > 1:
-                while not self.may_go_on.is_set() and request.id not in self.cancelled:
-                    await asyncio.sleep(0.01)
-            if request.id in self.cancelled:
-                raise CancelledError("The drawing was cancelled.")
+                await self._wait_for(self.may_go_on, request.id)
+            self._require_wanted(request.id)
             self.steps_of[request.id] = step
             if step == 2:
                 _break(request.prompt)
@@ -104,8 +106,20 @@ class FakeEngine:
             for index in params.image_indices
         ]
         for picture in pictures:
+            if picture is pictures[-1] and self.may_end is not None:
+                await self._wait_for(self.may_end, request.id)
             yield Painted(request.id, picture)
+            self.num_taken += 1
         yield Finished(request.id, self._drawing(request, pictures))
+
+    async def _wait_for(self, event: asyncio.Event, request_id: str) -> None:
+        while not event.is_set() and request_id not in self.cancelled:
+            await asyncio.sleep(0.01)
+        self._require_wanted(request_id)
+
+    def _require_wanted(self, request_id: str) -> None:
+        if request_id in self.cancelled:
+            raise CancelledError("The drawing was cancelled.")
 
     def _drawing(self, request: DrawRequest, pictures: list[Picture]) -> Drawing:
         return Drawing(

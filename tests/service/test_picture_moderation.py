@@ -1,6 +1,7 @@
 """What looks like a removed picture is found and kept out; what was hidden wrongly can be shown."""
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -67,10 +68,11 @@ async def test_what_looks_like_a_removed_picture_is_not_shown_again(
     assert not any(picture["hidden"] for picture in castle["pictures"])
 
 
-def hide_all(_image: Image.Image) -> Judgement:
-    return Judgement(
+def hide_all(images: Sequence[Image.Image]) -> list[Judgement]:
+    hidden = Judgement(
         is_hidden=True, reason="Hidden.", in_gallery=False, policy_version="1", rule="all"
     )
+    return [hidden for _ in images]
 
 
 async def test_a_picture_that_was_hidden_wrongly_can_be_seen_and_shown(

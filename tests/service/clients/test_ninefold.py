@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -187,8 +187,8 @@ async def test_draw_leaves_hidden_pictures_out_and_says_so(
 ) -> None:
     hidden = paint("a", 7, 0)
 
-    def judge(image: Image.Image) -> Judgement:
-        return Judgement(image.tobytes() == hidden.tobytes(), "a reason")
+    def judge(images: Sequence[Image.Image]) -> list[Judgement]:
+        return [Judgement(image.tobytes() == hidden.tobytes(), "a reason") for image in images]
 
     await service.add_worker(FakeEngine(), PictureSteps(judge=judge))
     call = ("draw", "a", "--count", "4", "--seed", "7", "--server", service.address)

@@ -12,7 +12,7 @@ from ninefold.safety.image_policy import ImagePolicy
 from ninefold.safety.mark import has_mark
 from ninefold.safety.provenance import read_manifest
 from ninefold.service.administration import Administration
-from ninefold.service.jobs.picture_steps import PictureSteps, with_recipe
+from ninefold.service.jobs.picture_steps import Judgement, PictureSteps, with_recipe
 from ninefold.service.jobs.safe_steps import build_steps, judge_by
 from ninefold.service.store.objects import content_hash
 from tests.safety.conftest import sketch
@@ -44,8 +44,9 @@ def test_every_file_of_a_picture_is_signed_and_marked(steps: PictureSteps) -> No
         assert found.origin is not None
         assert (found.origin.model, found.origin.prompt, found.origin.mark) == ("tiny", None, "1")
     assert b"a cat" not in b"".join(stored.files[name] for name in ("png", "webp", "jpg"))
-    assert stored.judgement.score is not None
-    assert not stored.judgement.is_hidden
+    (judgement,) = steps.judge([sketch(1)])
+    assert judgement.score is not None
+    assert not judgement.is_hidden
 
 
 def test_a_pictures_address_does_not_depend_on_the_signature(steps: PictureSteps) -> None:
@@ -72,7 +73,7 @@ def test_what_the_settings_switch_off_is_not_done(make_settings: MakeSettings) -
     stored = steps.finish(sketch(1), RECIPE)
     assert read_manifest(stored.files["png"], "image/png") is None
     assert parse_recipe(with_recipe(stored.files["png"], stored.files["json"])[0], "") == RECIPE
-    assert stored.judgement.policy_version is None
+    assert steps.judge([sketch(1)]) == [Judgement()]
     image = Image.open(io.BytesIO(stored.files["png"]))
     assert not has_mark(image)
     assert not (settings.data / "signing").exists()

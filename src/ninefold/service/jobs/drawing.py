@@ -1,12 +1,11 @@
 """One claimed job through the engine: each event of the engine becomes rows, objects and events.
 
-Every write is fenced. Where one finds that the job is no longer held (cancelled, or given to
-another worker), the drawing stops and nothing more is written. Knows nothing of how jobs are
-chosen.
+Pictures are gathered until all of a job are there, judged together, and shown together. Every write
+is fenced. Where one finds that the job is no longer held (cancelled, or given to another worker),
+the drawing stops and nothing more is written. Knows nothing of how jobs are chosen.
 """
 
 import asyncio
-import dataclasses
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from ninefold.service.jobs.events import NewEvent
 from ninefold.service.jobs.picture_steps import Judgement, PictureSteps, StoredPicture
 from ninefold.service.jobs.refusal import PromptCheck
 from ninefold.service.jobs.states import Status
-from ninefold.service.jobs.transitions import Claim
+from ninefold.service.jobs.transitions import Claim, JudgedPicture
 from ninefold.service.store.objects import (
     Objects,
     StorageError,
@@ -43,6 +42,15 @@ from ninefold.service.store.retry import retrying
 
 PROGRESS_PAUSE_S = 0.5
 """Seconds between two events of progress."""
+
+
+_REMOVED = Judgement(
+    is_hidden=True,
+    reason=transitions.REMOVED,
+    in_gallery=False,
+    policy_version="removals",
+    rule="removed",
+)
 
 
 class NotHeldError(NinefoldError):
@@ -66,14 +74,14 @@ class JobDrawing:
 
     def __init__(self, studio: Studio, held: Claim) -> None:
         self._studio, self._held = studio, held
-        self._stored: set[int] = set()
+        self._finished: dict[int, StoredPicture] = {}
         self._previews: list[str] = []
         self._progress_at = 0.0
         self._started_at = time.monotonic()
         self._num_told = held.num_reported
         self._num_drawn = self._num_taken = 0
-        # Candidates that the ranking does not choose must not be shown, so those wait for the end.
-        self._is_ranked_first = held.params.num_drawn > held.params.count
+        # Of candidates most are not chosen; which are is known at the end.
+        self._is_chosen_last = held.params.num_drawn > held.params.count
 
     @property
     def request_id(self) -> str:
@@ -120,8 +128,8 @@ class JobDrawing:
             await self._report_progress(event)
         elif isinstance(event, Previewed):
             await self._show_preview(event.preview)
-        elif isinstance(event, Painted) and not self._is_ranked_first:
-            await self._store(event.picture, self._drawing_of(event.picture))
+        elif isinstance(event, Painted) and not self._is_chosen_last:
+            await self._gather(event.picture, self._drawing_of(event.picture))
         elif isinstance(event, Finished):
             await self._finish(event.drawing)
 
@@ -141,7 +149,7 @@ class JobDrawing:
 
     async def _show_preview(self, preview: Preview) -> None:
         data = await asyncio.to_thread(self._studio.steps.preview, preview.image)
-        if data is None or preview.image_index in self._stored:
+        if data is None or preview.image_index in self._finished:
             return
         digest = content_hash(data)
         key = preview_key(self._held.job_id, digest)
@@ -159,72 +167,56 @@ class JobDrawing:
         }
         await self._report([NewEvent("preview", event)])
 
-    async def _store(self, picture: Picture, drawing: Drawing) -> None:
-        if picture.image_index in self._stored:
-            return
-        recipe = drawing.recipe(picture)
-        stored = await asyncio.to_thread(self._studio.steps.finish, picture.image, recipe)
-        stored = await self._without_removed(stored)
-        hidden = stored.judgement.is_hidden
-        values = {
-            "index": picture.image_index,
-            "hash": stored.digest,
-            "width": stored.width,
-            "height": stored.height,
-            "hidden": hidden,
-            "hidden_reason": stored.judgement.reason,
-            "in_gallery": stored.judgement.in_gallery and not hidden,
-            "fingerprint": stored.fingerprint,
-            "score": picture.score,
-            "codes": list(picture.codes),
-        }
-        event = {
-            "index": picture.image_index,
-            "hash": stored.digest,
-            "url": None if hidden else f"/i/{stored.digest}.png",
-            "hidden": hidden,
-            "hidden_reason": stored.judgement.reason,
-        }
-
-        async def write() -> bool:
-            async with self._studio.database.begin() as connection:
-                await transitions.record_judgement(
-                    connection, self._held.job_id, stored.digest, stored.judgement
-                )
-                return await transitions.add_picture(connection, self._held, values, event)
-
-        self._require_held(await retrying(write))
-        self._stored.add(picture.image_index)
-        metrics.PICTURES.labels("hidden" if hidden else "shown").inc()
-
-    async def _without_removed(self, stored: StoredPicture) -> StoredPicture:
-        """Put a picture into the store, unless an operator removed the same one before."""
-
-        async def look() -> bool:
-            async with self._studio.database.connect() as connection:
-                return await transitions.is_removed(connection, stored.digest, stored.fingerprint)
-
-        if await retrying(look):
-            judgement = Judgement(
-                is_hidden=True,
-                reason=transitions.REMOVED,
-                in_gallery=False,
-                policy_version="removals",
-                rule="removed",
+    async def _gather(self, picture: Picture, drawing: Drawing) -> None:
+        """Make the files of a picture, for when all are there."""
+        if picture.image_index not in self._finished:
+            self._finished[picture.image_index] = await asyncio.to_thread(
+                self._studio.steps.finish, picture.image, drawing.recipe(picture)
             )
-            return dataclasses.replace(stored, judgement=judgement)
-        await self._put(stored)
-        return stored
 
-    async def _put(self, stored: StoredPicture) -> None:
-        key = hidden_key if stored.judgement.is_hidden else picture_key
+    async def _show(self, pictures: Sequence[Picture]) -> None:
+        """Judge pictures in one batch, then store and show them."""
+        images = [picture.image for picture in pictures]
+        judgements = await asyncio.to_thread(self._studio.steps.judge, images)
+        removed = await self._find_removed()
+        judged = []
+        for picture, judgement in zip(pictures, judgements, strict=True):
+            stored = self._finished[picture.image_index]
+            if stored.digest in removed:
+                judged.append(_to_judged(picture, stored, _REMOVED))
+            else:
+                await self._put(stored, judgement)
+                judged.append(_to_judged(picture, stored, judgement))
+
+        async def write() -> list[JudgedPicture] | None:
+            async with self._studio.database.begin() as connection:
+                return await transitions.add_pictures(connection, self._held, judged)
+
+        added = await retrying(write)
+        self._require_held(added is not None)
+        for each in added or ():
+            metrics.PICTURES.labels("hidden" if each.judgement.is_hidden else "shown").inc()
+
+    async def _find_removed(self) -> set[str]:
+        looks = {stored.digest: stored.fingerprint for stored in self._finished.values()}
+
+        async def look() -> set[str]:
+            async with self._studio.database.connect() as connection:
+                return await transitions.find_removed(connection, looks)
+
+        return await retrying(look)
+
+    async def _put(self, stored: StoredPicture, judgement: Judgement) -> None:
+        key = hidden_key if judgement.is_hidden else picture_key
         for extension, data in stored.files.items():
             # The same picture may be there, under another signature: what an address gives stays.
             await self._studio.objects.put_once(key(stored.digest, extension), data)
 
     async def _finish(self, drawing: Drawing) -> None:
-        for picture in drawing.pictures:
-            await self._store(picture, drawing)
+        pictures = sorted(drawing.pictures, key=lambda picture: picture.image_index)
+        for picture in pictures:
+            await self._gather(picture, drawing)
+        await self._show(pictures)
         is_ranked = all(picture.score is not None for picture in drawing.pictures)
         order = [picture.image_index for picture in drawing.pictures] if is_ranked else []
         notices = list(dict.fromkeys([*self._held.notices, *drawing.notices]))
@@ -275,3 +267,27 @@ class JobDrawing:
                 await self._studio.objects.delete(key, patience_s=0)
             except StorageError:
                 return  # `ninefold admin vacuum` removes what is left
+
+
+def _to_judged(picture: Picture, stored: StoredPicture, judgement: Judgement) -> JudgedPicture:
+    hidden = judgement.is_hidden
+    values = {
+        "index": picture.image_index,
+        "hash": stored.digest,
+        "width": stored.width,
+        "height": stored.height,
+        "hidden": hidden,
+        "hidden_reason": judgement.reason,
+        "in_gallery": judgement.in_gallery and not hidden,
+        "fingerprint": stored.fingerprint,
+        "score": picture.score,
+        "codes": list(picture.codes),
+    }
+    event = {
+        "index": picture.image_index,
+        "hash": stored.digest,
+        "url": None if hidden else f"/i/{stored.digest}.png",
+        "hidden": hidden,
+        "hidden_reason": judgement.reason,
+    }
+    return JudgedPicture(values, event, judgement)

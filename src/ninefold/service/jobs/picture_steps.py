@@ -1,4 +1,4 @@
-"""What happens to a picture between being painted and being stored: judged, sealed, encoded.
+"""What happens to pictures between being painted and being stored: encoded, sealed, judged.
 
 The one place where a picture policy hides pictures and where provenance is written into files.
 Runs in the worker, in a thread. Knows nothing of jobs or stores.
@@ -7,7 +7,7 @@ Runs in the worker, in a thread. Knows nothing of jobs or stores.
 import dataclasses
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from PIL import Image
@@ -41,7 +41,8 @@ class Judgement:
     score: float | None = None
 
 
-Judge = Callable[[Image.Image], Judgement]
+Judge = Callable[[Sequence[Image.Image]], list[Judgement]]
+"""Judges pictures together, in one batch."""
 Seal = Callable[[bytes, str, Recipe], bytes]
 """Writes provenance into a file, given its extension and what the picture was drawn from."""
 
@@ -57,14 +58,13 @@ class StoredPicture:
     """By extension."""
     width: int
     height: int
-    judgement: Judgement
     fingerprint: str | None
     """What it looks like, as `safety/fingerprint.py` has it; None where it shows nothing."""
 
 
-def show_all(_image: Image.Image) -> Judgement:
+def show_all(images: Sequence[Image.Image]) -> list[Judgement]:
     """Judge nothing: every picture is shown."""
-    return Judgement()
+    return [Judgement() for _ in images]
 
 
 def leave_unsealed(data: bytes, _extension: str, _recipe: Recipe) -> bytes:
@@ -84,8 +84,7 @@ class PictureSteps:
     """Whether PNG files carry their recipe, and with it the prompt."""
 
     def finish(self, image: Image.Image, recipe: Recipe) -> StoredPicture:
-        """Return a picture ready to be stored."""
-        judgement = self.judge(image)
+        """Return a picture as it is stored; whether it is shown is for `judge` to say."""
         looks = fingerprint(image) if has_structure(image) else None
         if self.has_mark:
             image, recipe = put_mark(image), replace(recipe, mark=MARK)
@@ -97,13 +96,12 @@ class PictureSteps:
         }
         files = {name: self.seal(data, name, recipe) for name, data in encoded.items()}
         files[RECIPE] = json.dumps(dataclasses.asdict(recipe)).encode()
-        return StoredPicture(
-            content_hash(whole), files, image.width, image.height, judgement, looks
-        )
+        return StoredPicture(content_hash(whole), files, image.width, image.height, looks)
 
     def preview(self, image: Image.Image) -> bytes | None:
         """Return an unfinished picture as WebP; None where it is not to be shown."""
-        return None if self.judge(image).is_hidden else encode(image, "webp")
+        (judgement,) = self.judge([image])
+        return None if judgement.is_hidden else encode(image, "webp")
 
 
 def with_recipe(picture: bytes, recipe: bytes) -> tuple[bytes, Recipe]:

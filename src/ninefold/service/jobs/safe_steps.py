@@ -3,10 +3,19 @@
 Loads the classifier and the key; runs in the worker. Knows nothing of jobs.
 """
 
+from collections.abc import Sequence
+
 from PIL import Image
 
 from ninefold.pictures.png import Recipe
-from ninefold.safety.image_policy import RULE, Audience, ImagePolicy, OpenNsfw, Thresholds
+from ninefold.safety.image_policy import (
+    RULE,
+    Audience,
+    ImagePolicy,
+    OpenNsfw,
+    PictureVerdict,
+    Thresholds,
+)
 from ninefold.safety.provenance import MediaType, Origin, Provenance, read_manifest
 from ninefold.safety.signing_key import load_key, load_or_make_key
 from ninefold.service.jobs.picture_steps import (
@@ -76,23 +85,26 @@ def seal_alike(provenance: Provenance, data: bytes, extension: str, of: bytes) -
 
 
 def judge_by(policy: ImagePolicy) -> Judge:
-    """Return what judges a picture by a policy.
+    """Return what judges pictures by a policy.
 
     Every job has a page that whoever has its address may see; what is not for that page is hidden.
     """
 
-    def judge(image: Image.Image) -> Judgement:
-        (verdict,) = policy.check([image])
-        return Judgement(
-            is_hidden=verdict.audience < Audience.SHARE_PAGE,
-            reason=verdict.reason,
-            in_gallery=verdict.audience is Audience.GALLERY,
-            policy_version=verdict.policy_version,
-            rule=None if verdict.threshold is None else RULE,
-            score=round(verdict.score, 4),
-        )
+    def judge(images: Sequence[Image.Image]) -> list[Judgement]:
+        return [_judgement_of(verdict) for verdict in policy.check(images)]
 
     return judge
+
+
+def _judgement_of(verdict: PictureVerdict) -> Judgement:
+    return Judgement(
+        is_hidden=verdict.audience < Audience.SHARE_PAGE,
+        reason=verdict.reason,
+        in_gallery=verdict.audience is Audience.GALLERY,
+        policy_version=verdict.policy_version,
+        rule=None if verdict.threshold is None else RULE,
+        score=round(verdict.score, 4),
+    )
 
 
 def seal_with(provenance: Provenance, *, tells_prompt: bool) -> Seal:

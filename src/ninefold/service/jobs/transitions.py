@@ -4,7 +4,7 @@ A worker's changes check the attempt as well (the fencing token): a worker that 
 and wakes later changes nothing. All run in the caller's transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,38 +111,67 @@ async def report(
     return await append(connection, held.job_id, events, only_if=held.holds(), **values)
 
 
-async def add_picture(connection: AsyncConnection, held: Claim, values: Json, event: Json) -> bool:
-    """Add a picture and tell of it; False if the worker does not hold the job any more.
+@dataclass(frozen=True)
+class JudgedPicture:
+    """A picture that is stored, as its row, its event and its decision tell of it."""
 
-    Does nothing where the picture of that index is there: an earlier attempt got as far.
+    values: Json
+    """Columns of `PictureRow`, without the job's."""
+    event: Json
+    judgement: Judgement
+
+
+async def add_pictures(
+    connection: AsyncConnection, held: Claim, pictures: Sequence[JudgedPicture]
+) -> list[JudgedPicture] | None:
+    """Add pictures, tell of them and keep what was decided on them.
+
+    Returns:
+        Those that were added: of an index that an earlier attempt added nothing is changed. None if
+        the worker does not hold the job any more.
     """
     holds = select(Job.id).where(Job.id == held.job_id, *held.holds()).with_for_update()
     if (await connection.execute(holds)).scalar_one_or_none() is None:
-        return False
-    statement = (
-        insert(PictureRow)
-        .values(job_id=held.job_id, **values)
-        .on_conflict_do_nothing()
-        .returning(PictureRow.index)
-    )
-    if (await connection.execute(statement)).scalar_one_or_none() is None:
-        return True
-    return await report(connection, held, [NewEvent("picture", event)])
+        return None
+    added = []
+    for picture in pictures:
+        statement = (
+            insert(PictureRow)
+            .values(job_id=held.job_id, **picture.values)
+            .on_conflict_do_nothing()
+            .returning(PictureRow.index)
+        )
+        if (await connection.execute(statement)).scalar_one_or_none() is not None:
+            added.append(picture)
+            await _record_judgement(
+                connection, held.job_id, picture.values["hash"], picture.judgement
+            )
+    if added:
+        await report(connection, held, [NewEvent("picture", picture.event) for picture in added])
+    return added
 
 
-async def is_removed(connection: AsyncConnection, digest: str, looks: str | None) -> bool:
-    """Tell whether an operator removed the picture of this hash, or one that looks the same."""
+async def find_removed(
+    connection: AsyncConnection, looks_by_hash: Mapping[str, str | None]
+) -> set[str]:
+    """Return which pictures an operator removed, or ones that look the same.
+
+    Args:
+        connection: to the database.
+        looks_by_hash: fingerprints of the pictures; None where a picture shows nothing.
+    """
     statement = select(RemovedPicture.hash, RemovedPicture.fingerprint)
-    return any(
-        row.hash == digest or (looks and row.fingerprint and is_copy(looks, row.fingerprint))
+    return {
+        digest
         for row in await connection.execute(statement)
-    )
+        for digest, looks in looks_by_hash.items()
+        if row.hash == digest or (looks and row.fingerprint and is_copy(looks, row.fingerprint))
+    }
 
 
-async def record_judgement(
+async def _record_judgement(
     connection: AsyncConnection, job_id: str, digest: str, judgement: Judgement
 ) -> None:
-    """Keep what was decided on a picture, where a policy was asked."""
     if judgement.policy_version is None:
         return
     action = "allow" if judgement.in_gallery else "hide"
