@@ -51,6 +51,7 @@ class RunningService:
         engine: Engine,
         steps: PictureSteps | None = None,
         policy: PromptCheck | None = None,
+        pace: float | None = None,
     ) -> Worker:
         """Start a worker; it drains when the service ends."""
         database = build_async_engine(self.url, pool_size=5)
@@ -59,7 +60,8 @@ class RunningService:
         objects = Objects.open(settings.pictures_url, settings.data, settings.storage_patience_s)
         queue = await self.stack.enter_async_context(Queue(self.url).open())
         studio = Studio(database, objects, engine, steps or PictureSteps(), policy)
-        worker = Worker(self.settings, self.url, queue, studio)
+        pace = pace or engine.load().image_steps_per_second
+        worker = Worker(self.settings, self.url, queue, studio, pace)
         task = asyncio.create_task(worker.run())
 
         async def end() -> None:

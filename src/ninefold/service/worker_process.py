@@ -9,9 +9,11 @@ from sqlalchemy import URL
 
 from ninefold.service.jobs.drawing import Studio
 from ninefold.service.jobs.housekeeping import keep_house
+from ninefold.service.jobs.ladder import NUM_PREVIEWS
 from ninefold.service.jobs.policy_of_now import PolicyOfNow
 from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.safe_steps import build_steps
+from ninefold.service.jobs.warm_up import measure_pace
 from ninefold.service.jobs.worker import Worker
 from ninefold.service.settings import Settings
 from ninefold.service.store.database import build_async_engine
@@ -39,6 +41,7 @@ async def _run(settings: Settings, url: URL) -> None:
     # Until the model is loaded nothing is held, so that a signal may simply end the process.
     engine = await asyncio.to_thread(build_engine, settings)
     steps = await asyncio.to_thread(build_steps, settings)
+    pace = await measure_pace(engine, steps, NUM_PREVIEWS if settings.previews else 0)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -47,7 +50,7 @@ async def _run(settings: Settings, url: URL) -> None:
     objects = Objects.open(settings.pictures_url, settings.data, settings.storage_patience_s)
     async with Queue(url).open() as queue:
         studio = Studio(database, objects, engine, steps, PolicyOfNow(settings.policy_file))
-        worker = Worker(settings, url, queue, studio)
+        worker = Worker(settings, url, queue, studio, pace)
         house = asyncio.create_task(keep_house(database, queue, settings))
         stopper = asyncio.create_task(_stop_when(stopped, worker))
         try:

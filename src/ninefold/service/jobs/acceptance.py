@@ -20,7 +20,7 @@ from ninefold.safety.verdict import Action, Verdict
 from ninefold.service import metrics
 from ninefold.service.jobs.estimate import expected_seconds
 from ninefold.service.jobs.fair_share import cost_of, next_tags
-from ninefold.service.jobs.ladder import Ladder
+from ninefold.service.jobs.ladder import NUM_PREVIEWS, Ladder
 from ninefold.service.jobs.load import Ahead, read_capacity, work_ahead
 from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.refusal import PromptCheck, PromptRefusedProblem
@@ -34,7 +34,6 @@ from ninefold.service.visitors import Requester, new_id
 from ninefold.text.prompt import clean_prompt
 
 _SEED_BITS = 32  # JavaScript keeps numbers of 53 bits, and a person can type 32
-_PREVIEWS = 3  # of each picture, evenly over its codes
 
 
 @dataclass(frozen=True)
@@ -181,7 +180,7 @@ class Reception:
             notices=notices,
             start_tag=tags.start,
             total_steps=steps,
-            preview_every=max(1, length // (_PREVIEWS + 1)) if has_previews else 0,
+            preview_every=max(1, length // (NUM_PREVIEWS + 1)) if has_previews else 0,
             **_settings_of(params),
         )
         await decisions.record_prompt(connection, prepared.verdict, job_id=str(row["id"]))

@@ -15,6 +15,9 @@ FULL_COUNT = 9
 
 SIX, FOUR = 6, 4
 
+NUM_PREVIEWS = 3
+"""Previews of each picture of a job that has them, evenly over its codes."""
+
 
 @dataclass(frozen=True)
 class Ladder:

@@ -37,7 +37,9 @@ _log = logging.getLogger(__name__)
 class Worker:
     """Draws jobs of one queue with one engine."""
 
-    def __init__(self, settings: Settings, url: URL, queue: Queue, studio: Studio) -> None:
+    def __init__(
+        self, settings: Settings, url: URL, queue: Queue, studio: Studio, pace: float
+    ) -> None:
         """Prepare a worker.
 
         Args:
@@ -45,12 +47,13 @@ class Worker:
             url: the database, to listen to.
             queue: open.
             studio: what drawing needs; the engine is loaded.
+            pace: image steps per second to begin with, as `warm_up.measure_pace` found them.
         """
         self.id = new_id()
         self.registered = asyncio.Event()
         """Set once others see this worker."""
         self._settings, self._url, self._queue, self._studio = settings, url, queue, studio
-        self._meter = RateMeter(studio.engine.load().image_steps_per_second)
+        self._meter = RateMeter(pace)
         self._metered_at = time.monotonic()
         self._is_idle = True
         self._held: dict[asyncio.Task[None], Claim] = {}
