@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ninefold.corpus.vocabulary import SPECIAL_TOKENS, train_tokenizer
+from ninefold.corpus.vocabulary import SPECIAL_TOKENS, add_words, train_tokenizer
 from ninefold.text import TextTokenizer
 
 CAPTIONS = [" a red apple", " a red car", " the red apple tree"] * 5
@@ -33,3 +33,19 @@ def test_no_text_is_lost(text: str) -> None:
     tokenizer = train_tokenizer(CAPTIONS, 300)
     ids = tokenizer.encode(text, add_special_tokens=False).ids
     assert tokenizer.decode(ids, skip_special_tokens=False) == text
+
+
+def test_words_get_an_entry_of_their_own() -> None:
+    tokenizer = train_tokenizer(CAPTIONS, 300)
+    added = add_words(tokenizer, ["sombrero", "zeppelin", "sombrero"])
+    assert added.get_vocab_size() == tokenizer.get_vocab_size() + 2
+    assert added.encode(" a sombrero.").tokens == ["Ġa", "Ġsombrero", "."]
+    assert len(tokenizer.encode(" a sombrero.").ids) > 3
+    assert add_words(added, ["zeppelin"]).to_str() == added.to_str()
+
+
+def test_texts_without_added_words_are_encoded_as_before() -> None:
+    tokenizer = train_tokenizer(CAPTIONS, 300)
+    added = add_words(tokenizer, ["sombrero"])
+    for caption in [*CAPTIONS, " sombreros", "sombrero"]:
+        assert added.encode(caption).ids == tokenizer.encode(caption).ids

@@ -223,8 +223,3 @@ def test_a_row_without_room_for_the_special_tokens_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match="must be"):
         TextTokenizer.from_folder(golden / "text", max_length, vocab_size)
-
-
-def test_words_stand_in_the_order_of_their_ids(tokenizer: TextTokenizer) -> None:
-    words = tokenizer.words()
-    assert words[tokenizer.encode(" avocado").ids[1]] == "avocado"

@@ -36,7 +36,12 @@ def write_corpus(folder: Path, size: int) -> Path:
     content = {**manifest(size), "num_pictures": len(records)}
     (folder / "manifest.json").write_text(json.dumps(content))
     write_lexicon(
-        [Entry("citadel", "castle", "kind", 0.9), Entry("android", "robot", "near", 0.6)] * 90,
+        [
+            Entry("citadel", "castle", "kind", 0.9),
+            Entry("android", "robot", "near", 0.6),
+            *(Entry(name, name, "name", 1.0) for name in ("castle", "pizza")),
+        ]
+        * 45,
         folder / LEXICON_FILE,
     )
     return folder

@@ -11,7 +11,7 @@ from ninefold.checkpoints.evaluator import load_evaluator
 from ninefold.corpus.build import read_records
 from ninefold.corpus.held_out_pictures import is_held_out_picture
 from ninefold.errors import UserError
-from ninefold.training.captions import save_tokenizer, write_captions
+from ninefold.training.captions import learn_tokenizer, save_tokenizer, write_captions
 from ninefold.training.evaluator import EvaluatorRun
 from ninefold.training.recipes import evaluator as recipe
 from ninefold.training.recipes.clip import POCKET_CLIP
@@ -21,7 +21,7 @@ from ninefold.training.recipes.evaluator import EVALUATOR_CLIP, EvaluatorTask, v
 @pytest.fixture(scope="module")
 def tokenizer(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tokenizer")
-    save_tokenizer(write_captions(read_records(corpus), 0), 400, folder)
+    save_tokenizer(learn_tokenizer(write_captions(read_records(corpus), 0), 400), folder)
     return folder
 
 

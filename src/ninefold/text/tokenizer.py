@@ -54,11 +54,6 @@ class TextTokenizer:
         """
         return self._row.fill([BOS_ID, EOS_ID], num_tokens=2)
 
-    def words(self) -> list[str]:
-        """Return what every entry stands for as text, in the order of ids, without spaces."""
-        count = self._tokenizer.get_vocab_size()
-        return [str(self._tokenizer.decode([number])).strip() for number in range(count)]
-
     def to_json(self) -> str:
         """Give the content of a `tokenizer.json` that encodes as this does."""
         return str(self._tokenizer.to_str())

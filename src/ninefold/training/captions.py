@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
 from ninefold.corpus.build import Record
 from ninefold.corpus.captions import write_caption
@@ -14,10 +15,11 @@ from ninefold.corpus.scenes.describe import describe_scene
 from ninefold.corpus.scenes.scene import Scene
 from ninefold.corpus.vocabulary import train_tokenizer
 from ninefold.text import TextNormalizer, TextTokenizer
+from ninefold.text.bpe import TOKENIZER_FILE
 
-CAPTIONS_PER_PICTURE = 16
+CAPTIONS_PER_PICTURE = 32
 CAPTIONS_PER_SCENE = 2
-LEXICON_SHARE = 1 / 3
+LEXICON_SHARE = 0.4
 """Captions of a picture that name it by a word of the lexicon, where there is one."""
 NUM_FUNCTION_WORDS = 150
 """Commonest words, which mean nothing in pictures unless they are an emoji's name."""
@@ -72,11 +74,17 @@ def write_scene_captions(scenes: Iterable[Scene], seed: int) -> list[list[str]]:
     ]
 
 
-def save_tokenizer(captions: Sequence[Sequence[str]], vocab_size: int, folder: Path) -> None:
-    """Learn the tokenizer and write `tokenizer.json` into `folder`."""
+def learn_tokenizer(captions: Sequence[Sequence[str]], vocab_size: int) -> Tokenizer:
+    """Learn the tokenizer from captions."""
+    return train_tokenizer((text for of_picture in captions for text in of_picture), vocab_size)
+
+
+def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
+    """Write `tokenizer.json` into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    flat = (caption for of_picture in captions for caption in of_picture)
-    train_tokenizer(flat, vocab_size).save(str(folder / "tokenizer.json"))
+    partial = folder / f"partial-{TOKENIZER_FILE}"
+    tokenizer.save(str(partial))
+    partial.replace(folder / TOKENIZER_FILE)
 
 
 def tokenize(captions: Sequence[Sequence[str]], tokenizer: TextTokenizer) -> NDArray[np.int32]:

@@ -1,37 +1,40 @@
 """Pocket from nothing to a model folder: the stages, in order, and the folders between them.
 
-Every stage reads what earlier ones wrote and can be stopped and resumed. How a network is trained
-is in `training.recipes`.
+Every stage reads what earlier ones wrote and can be stopped and resumed. A finished model can stand
+for the stages that a run has not got. How a network is trained is in `training.recipes`.
 """
 
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from ninefold.checkpoints.native import ModelConfig, Network, save_model
+from ninefold.checkpoints.native import load_state as load_network
 from ninefold.corpus.build import is_built
 from ninefold.corpus.lexicon import LEXICON_FILE, Entry, read_lexicon
+from ninefold.corpus.vocabulary import add_words
 from ninefold.errors import CheckpointError, UserError
 from ninefold.models.vqgan import VQGAN
+from ninefold.text.bpe import TOKENIZER_FILE
 from ninefold.training.captions import (
     choose_words,
+    learn_tokenizer,
     save_tokenizer,
     write_captions,
     write_scene_captions,
 )
 from ninefold.training.config import TrainConfig
 from ninefold.training.encoded import SCENE_SEED, encode_pictures, read_codes
+from ninefold.training.meaning import read_word_vectors, save_word_vectors, tabulate
 from ninefold.training.pictures import PictureSet
-from ninefold.training.recipes.clip import POCKET_CLIP, VOCAB_SIZE, pocket_clip
-from ninefold.training.recipes.dallebart import (
-    POCKET_DALLEBART,
-    DalleBartTask,
-    pocket_dallebart,
-)
+from ninefold.training.recipes import clip, dallebart
+from ninefold.training.recipes.clip import VOCAB_SIZE, pocket_clip
+from ninefold.training.recipes.dallebart import DalleBartTask, pocket_dallebart
 from ninefold.training.recipes.dallebart_lessons import second_lesson, third_lesson
 from ninefold.training.recipes.vqgan import POCKET_VQGAN, SOURCES, pocket_vqgan
 from ninefold.training.recipes.vqgan_decoder import pocket_vqgan_decoder
@@ -66,6 +69,8 @@ class PocketRun:
     on_log: Callable[[dict[str, float]], None] = lambda _row: None
     num_scenes: int = 14_000
     """Scenes that are encoded and learned beside the pictures of the corpus."""
+    start: Path | None = None
+    """Folder of a finished model whose networks and tokenizer stand for stages not run."""
 
     def __post_init__(self) -> None:
         is_ready = is_built(self.corpus, POCKET_VQGAN.resolution)
@@ -76,12 +81,20 @@ class PocketRun:
             )
 
     def train_tokenizer(self) -> None:
-        """Learn the text tokenizer from the captions."""
+        """Learn the text tokenizer from the captions, and look up what its words mean."""
+        words = [entry.word for entry in self._lexicon()]
+        tokenizer = add_words(self._learn_tokenizer(), words)
+        save_tokenizer(tokenizer, self.root / "tokenizer")
+        save_word_vectors(tokenizer, words, self.root / "tokenizer")
+
+    def _learn_tokenizer(self) -> Tokenizer:
+        if self.start is not None:
+            return Tokenizer.from_file(str(self.start / TOKENIZER_FILE))
         pictures = PictureSet(self.corpus, SOURCES)
         captions = write_captions(pictures.records, 0, choose_words(self._lexicon()))
         scenes = (pictures.draw_scene(SCENE_SEED, number) for number in range(self.num_scenes))
         captions += write_scene_captions(scenes, SCENE_SEED)
-        save_tokenizer(captions, VOCAB_SIZE, self.root / "tokenizer")
+        return learn_tokenizer(captions, VOCAB_SIZE)
 
     def train_vqgan(self) -> None:
         """Train encoder, codebook and decoder."""
@@ -98,12 +111,12 @@ class PocketRun:
 
     def train_beginnings(self) -> None:
         """Train the transformer on, on how pictures begin."""
-        start = self._average("dallebart")
+        start = self._lesson_before("dallebart")
         self._train("beginnings", second_lesson(self._first_lesson()[0], start))
 
     def train_anneal(self) -> None:
         """Train the transformer on, on whole pictures, at rates that end near nothing."""
-        start = self._average("beginnings")
+        start = self._lesson_before("beginnings")
         self._train("anneal", third_lesson(self._first_lesson()[0], start))
 
     def train_vqgan_decoder(self) -> None:
@@ -115,7 +128,11 @@ class PocketRun:
     def train_clip(self) -> None:
         """Train the ranking CLIP."""
         made = pocket_clip(
-            PictureSet(self.corpus, SOURCES), self._lexicon(), self._tokenizer(), self.num_scenes
+            PictureSet(self.corpus, SOURCES),
+            self._lexicon(),
+            self._tokenizer(),
+            self.num_scenes,
+            None if self.start is None else load_network(self.start, "clip"),
         )
         self._train("clip", made)
 
@@ -134,22 +151,24 @@ class PocketRun:
         Raises:
             UserError: a stage has not been run.
         """
+        drawing, ranking = self._average("anneal"), self._average("clip")
+        vectors = read_word_vectors(self._tokenizer())
         networks: dict[Network, dict[str, Tensor]] = {
-            "dallebart": self._average("anneal"),
-            "vqgan": {**self._vqgan_weights(), **self._average("vqgan-decoder", is_needed=False)},
-            "clip": self._average("clip"),
+            "dallebart": tabulate(drawing, dallebart.WORDS, vectors),
+            "vqgan": {**self._vqgan_weights(), **(self._saved("vqgan-decoder") or {})},
+            "clip": tabulate(ranking, clip.WORDS, vectors),
         }
         config = ModelConfig(
             name="pocket",
             licence="Apache-2.0",
             preset="pocket",
-            dallebart=POCKET_DALLEBART,
+            dallebart=replace(dallebart.POCKET_DALLEBART, encoder_vocab_size=len(vectors)),
             vqgan=POCKET_VQGAN,
-            clip=POCKET_CLIP,
+            clip=replace(clip.POCKET_CLIP, vocab_size=len(vectors)),
             picture_size=PICTURE_SIZE,
             has_plain_codes=True,
         )
-        files: dict[str, Path | bytes] = {"tokenizer.json": self._tokenizer() / "tokenizer.json"}
+        files: dict[str, Path | bytes] = {TOKENIZER_FILE: self._tokenizer() / TOKENIZER_FILE}
         return save_model(folder, config, networks, files, dtype=torch.float16, replace=True)
 
     def _train(self, stage: str, made: tuple[Task, TrainConfig]) -> None:
@@ -170,11 +189,13 @@ class PocketRun:
 
     def _tokenizer(self) -> Path:
         folder = self.root / "tokenizer"
-        if not (folder / "tokenizer.json").exists():
+        if not (folder / TOKENIZER_FILE).exists():
             raise UserError(f"{folder} holds no tokenizer; run `ninefold train tokenizer` first.")
         return folder
 
     def _vqgan_weights(self) -> dict[str, Tensor]:
+        if self.start is not None and self._saved("vqgan") is None:
+            return load_network(self.start, "vqgan")
         prefix = "vqgan."
         average = self._average("vqgan")
         return {
@@ -183,12 +204,23 @@ class PocketRun:
             if name.startswith(prefix)
         }
 
-    def _average(self, stage: str, *, is_needed: bool = True) -> dict[str, Tensor]:
+    def _lesson_before(self, stage: str) -> dict[str, Tensor]:
+        """What the transformer had learned by the end of a stage, or in the model to start from."""
+        if self.start is not None and self._saved(stage) is None:
+            return load_network(self.start, "dallebart")
+        return self._average(stage)
+
+    def _average(self, stage: str) -> dict[str, Tensor]:
+        average = self._saved(stage)
+        if average is None:
+            path = self.root / stage / FILE_NAME
+            raise UserError(f"{path} is missing; run `ninefold train {stage}` first.")
+        return average
+
+    def _saved(self, stage: str) -> dict[str, Tensor] | None:
         path = self.root / stage / FILE_NAME
         if not path.exists():
-            if not is_needed:
-                return {}
-            raise UserError(f"{path} is missing; run `ninefold train {stage}` first.")
+            return None
         try:
             average = torch.load(path, weights_only=True)["average"]
         except (RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:

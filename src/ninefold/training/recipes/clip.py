@@ -1,6 +1,7 @@
 """Recipe: the CLIP of pocket, which puts the best of the nine first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,11 @@ from ninefold.training.captions import (
 )
 from ninefold.training.config import TrainConfig
 from ninefold.training.encoded import SCENE_SEED, to_pixels
+from ninefold.training.meaning import MeaningEmbedding, read_word_vectors
 from ninefold.training.pictures import PictureSet
 
+WORDS = "text_model.embeddings.token_embedding"
+"""Name of the text embedding."""
 TEXT_LENGTH = 32
 VOCAB_SIZE = 8192
 POCKET_CLIP = CLIPConfig(
@@ -47,6 +51,8 @@ SCENE_SHARE = 1 / 3
 """Share of a batch that are scenes."""
 VARIANTS = 16
 """Mirrored and moved versions that a picture is seen in."""
+INITIAL_STD = 0.02
+"""Of the text embedding, as the paper has it."""
 MAX_LOGIT_SCALE = float(np.log(100))
 
 
@@ -63,6 +69,7 @@ class CLIPTask:
         seed: int = 1,
     ) -> None:
         torch.manual_seed(seed)
+        vectors = read_word_vectors(tokenizer)
         self.pictures, self.num_scenes, self.seed = pictures, num_scenes, seed
         encoder = TextTokenizer.from_folder(tokenizer, config.max_positions)
         records = pictures.records
@@ -71,11 +78,24 @@ class CLIPTask:
         self.scenes = tokenize(write_scene_captions(drawn, SCENE_SEED), encoder)
         names = {record.hexcode: number for number, record in enumerate(records)}
         self.kinds = np.asarray([names[record.hexcode] for record in records])
-        self.model = CLIP(config)
+        self.model = CLIP(replace(config, vocab_size=len(vectors)))
+        self.words = MeaningEmbedding(vectors, config.text_width)
+        self.words.initialize(INITIAL_STD)
+        self.model.text_model.embeddings.token_embedding = self.words
+
+    def start_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Go on from the weights of a finished model, whose entries are the tokenizer's first."""
+        start = dict(weights)
+        is_read = torch.zeros(len(self.words.weight), dtype=torch.bool)
+        is_read[np.union1d(self.things, self.scenes)] = True
+        self.words.split(start.pop(f"{WORDS}.weight").float(), is_read)
+        start.update(self.words.state_dict(prefix=f"{WORDS}."))
+        self.model.load_state_dict(start)
 
     def loss(self, step: int, batch_size: int) -> tuple[Tensor, dict[str, float]]:
         """Cross-entropy of pictures given texts and of texts given pictures."""
         pixels, ids, kinds = self.batch(step, batch_size)
+        self.words.start_step(self.seed * 1_000_003 + step)
         by_image, by_text = self.model(self.model.normalize(pixels), ids)
         target = (kinds[:, None] == kinds).float()
         target /= target.sum(1, keepdim=True)
@@ -116,11 +136,15 @@ class CLIPTask:
 
 
 def pocket_clip(
-    pictures: PictureSet, lexicon: Sequence[Entry], tokenizer: Path, num_scenes: int
+    pictures: PictureSet,
+    lexicon: Sequence[Entry],
+    tokenizer: Path,
+    num_scenes: int,
+    start: Mapping[str, Tensor] | None = None,
 ) -> tuple[CLIPTask, TrainConfig]:
     """Return pocket's CLIP task and settings.
 
-    Command: `ninefold train clip`.
+    Command: `ninefold train clip`. With `start`, it goes on from the weights of a finished model.
     """
     config = TrainConfig(
         num_steps=800,
@@ -133,4 +157,7 @@ def pocket_clip(
         save_every=100,
         log_every=20,
     )
-    return CLIPTask(pictures, lexicon, tokenizer, num_scenes), config
+    task = CLIPTask(pictures, lexicon, tokenizer, num_scenes)
+    if start is not None:
+        task.start_from(start)
+    return task, config

@@ -1,6 +1,7 @@
 """Recipe: the DalleBart of pocket, captions to 8×8 codes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ from PIL import Image
 from torch import Tensor
 
 from ninefold.corpus.lexicon import Entry
-from ninefold.corpus.sentence_encoder import SentenceEncoder
 from ninefold.data.token_dataset import TokenDataset
 from ninefold.generation.decode import decode_picture
 from ninefold.generation.generate import TextInput, generate
@@ -27,10 +27,13 @@ from ninefold.training.captions import (
 )
 from ninefold.training.config import TrainConfig
 from ninefold.training.encoded import SCENE_SEED, EncodedPictures
+from ninefold.training.meaning import MeaningEmbedding, read_word_vectors, tabulate
 from ninefold.training.pictures import PictureSet
 from ninefold.training.recipes.clip import TEXT_LENGTH, VOCAB_SIZE
 from ninefold.training.recipes.vqgan import POCKET_VQGAN
 
+WORDS = "encoder.embed_tokens"
+"""Name of the text embedding."""
 BLANK_CAPTIONS = 0.1
 INITIAL_STD = 0.02
 FOREIGN_CODES = 0.1
@@ -73,6 +76,8 @@ class DalleBartTask:
         seed: int = 2,
     ) -> None:
         torch.manual_seed(seed)
+        self.vectors = read_word_vectors(tokenizer)
+        config = replace(config, encoder_vocab_size=len(self.vectors))
         self.tokenizer = TextTokenizer.from_folder(tokenizer, config.max_text_length)
         self.vqgan = vqgan.eval()
         things = write_captions(corpus.records, 0, choose_words(lexicon))
@@ -86,9 +91,24 @@ class DalleBartTask:
         self.seed = seed
         self.scene_share = SCENE_SHARE
         self.model = DalleBart(config)
+        self.words = MeaningEmbedding(self.vectors, config.d_model)
+        self.model.encoder.embed_tokens = self.words
         _initialize(self.model)
         start_codes(self.model, vqgan.quantize.embedding.weight.detach())
-        _start_words(self.model, self.tokenizer)
+
+    def start_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Go on from the weights of an earlier lesson, or of a finished model.
+
+        The entries of a finished model's text embedding must be the first of the tokenizer's.
+        """
+        start = dict(weights)
+        if f"{WORDS}.projection" not in start:
+            texts = (self.things.text_tokens, self.scenes.text_tokens)
+            is_read = torch.zeros(len(self.vectors), dtype=torch.bool)
+            is_read[np.unique(np.concatenate([np.unique(part) for part in texts]))] = True
+            self.words.split(start.pop(f"{WORDS}.weight").float(), is_read)
+            start.update(self.words.state_dict(prefix=f"{WORDS}."))
+        self.model.load_state_dict(start)
 
     def loss(self, step: int, batch_size: int) -> tuple[Tensor, dict[str, float]]:
         """Mean cross-entropy in nats per code, over things and scenes."""
@@ -113,6 +133,7 @@ class DalleBartTask:
         seen = torch.where(is_foreign, codes.roll(1, 0), codes)
         start = self.model.config.decoder_start_token_id
         inputs = F.pad(seen[:, :-1], (1, 0), value=start)
+        self.words.start_step(self.seed * 1_000_003 + step)
         logits = self.model(tokens, tokens != PAD_ID, inputs)
         return F.cross_entropy(logits.transpose(1, 2).float(), codes, reduction="none")
 
@@ -122,7 +143,7 @@ class DalleBartTask:
     def sample(self, average: dict[str, Tensor]) -> Image.Image:
         """Return four pictures of each of the sample prompts by the averaged weights."""
         model = DalleBart(self.model.config).eval()
-        model.load_state_dict(average)
+        model.load_state_dict(tabulate(average, WORDS, self.vectors))
         params = SamplingParams(seed=1, count=4, condition_scale=2.0, top_k=16, temperature=0.7)
         columns = []
         for prompt in SAMPLE_PROMPTS:
@@ -170,7 +191,9 @@ def _join_texts(texts: Sequence[Tensor]) -> Tensor:
 def _initialize(model: DalleBart) -> None:
     """Normal with a standard deviation of 0.02 for every matrix and embedding."""
     for module in model.modules():
-        if isinstance(module, (torch.nn.Linear, torch.nn.Embedding)):
+        if isinstance(module, MeaningEmbedding):
+            module.initialize(INITIAL_STD)
+        elif isinstance(module, (torch.nn.Linear, torch.nn.Embedding)):
             torch.nn.init.normal_(module.weight, std=INITIAL_STD)
 
 
@@ -184,15 +207,6 @@ def start_codes(model: DalleBart, codebook: Tensor) -> None:
     turn = torch.linalg.qr(torch.randn(width, vectors.shape[1]))[0].T
     for module in (model.decoder.embed_tokens, model.lm_head):
         _blend(module.weight, vectors @ turn)
-
-
-def _start_words(model: DalleBart, tokenizer: TextTokenizer) -> None:
-    """Start the embeddings of words that mean much the same alike, by the sentence encoder."""
-    words = [word or "." for word in tokenizer.words()]
-    vectors = torch.from_numpy(SentenceEncoder().encode(words))
-    vectors = vectors - vectors.mean(0)
-    _, _, axes = torch.linalg.svd(vectors, full_matrices=False)
-    _blend(model.encoder.embed_tokens.weight, vectors @ axes[: model.config.d_model].T)
 
 
 def _blend(weight: Tensor, vectors: Tensor) -> None:

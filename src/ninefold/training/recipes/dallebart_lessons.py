@@ -40,7 +40,7 @@ class LessonTask:
     def __init__(self, first: DalleBartTask, lesson: Lesson, start: Mapping[str, Tensor]) -> None:
         """Go on with the samples of the `first` lesson from the weights `start` of the last."""
         first.seed, first.scene_share = lesson.seed, lesson.scene_share
-        first.model.load_state_dict(start)
+        first.start_from(start)
         self.model = first.model
         self.first = first
         self.lesson = lesson

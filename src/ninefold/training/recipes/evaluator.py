@@ -28,7 +28,7 @@ from ninefold.corpus.scenes.things import COMMON
 from ninefold.models.clip import CLIP, CLIPConfig
 from ninefold.text import TextNormalizer, TextTokenizer
 from ninefold.text.encoded import EOS_ID, PAD_ID
-from ninefold.training.captions import save_tokenizer, tokenize, write_captions
+from ninefold.training.captions import learn_tokenizer, save_tokenizer, tokenize, write_captions
 from ninefold.training.config import TrainConfig
 from ninefold.training.pictures import PictureSet
 
@@ -127,7 +127,7 @@ def learn_words(corpus: Path, folder: Path) -> None:
     normalize = TextNormalizer()
     rgba = np.load(corpus / "pictures.npy", mmap_mode="r")
     scenes = [normalize(text) for text in SceneStream(records, rgba).captions(20_000)]
-    save_tokenizer([*captions, scenes], VOCAB_SIZE, folder)
+    save_tokenizer(learn_tokenizer([*captions, scenes], VOCAB_SIZE), folder)
 
 
 class EvaluatorTask:
