@@ -17,8 +17,8 @@ ENTRIES = [Entry(word, "castle", "near", 0.5) for word in WORDS]
 CASTLE = Record("twemoji", "", "1F3F0", "castle", ("tower",), "travel-places", "place-building")
 
 
-def test_held_out_and_function_words_are_not_used() -> None:
-    used = choose_words(ENTRIES)["castle"]
+def test_held_out_function_and_foreign_words_are_not_used() -> None:
+    used = choose_words([*ENTRIES, Entry("schloss", "castle", "name in de", 1.0)])["castle"]
     held_out = {word for word in WORDS if is_held_out("word", word)}
     assert 5 < len(held_out) < 40
     assert set(used) == set(WORDS[NUM_FUNCTION_WORDS:]) - held_out

@@ -7,6 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from ninefold.corpus.lexicon import Entry
 from ninefold.corpus.vocabulary import add_words, train_tokenizer
 from ninefold.errors import CheckpointError, UserError
 from ninefold.training.meaning import (
@@ -80,13 +81,31 @@ def test_the_table_is_what_drawing_reads(vectors: NDArray[np.float16]) -> None:
     assert tabulate(made, "words", vectors).keys() == made.keys()
 
 
+def test_entries_added_after_training_have_what_they_mean(vectors: NDArray[np.float16]) -> None:
+    earlier = vectors[:-20]
+    embedding = MeaningEmbedding(earlier, WIDTH).eval()
+    embedding.initialize(0.02)
+    made = tabulate(embedding.state_dict(prefix="words."), "words", vectors)
+    assert torch.allclose(made["words.weight"][:-20], embedding.table())
+    meant = MeaningEmbedding(vectors, WIDTH).vectors[-20:] @ embedding.projection
+    assert torch.allclose(made["words.weight"][-20:], meant)
+
+
 def test_words_that_mean_much_the_same_have_vectors_alike(tmp_path: Path) -> None:
-    tokenizer = add_words(train_tokenizer([" a cat", " a boat"], 300), ["cat", "kitten", "boat"])
-    save_word_vectors(tokenizer, ["cat", "kitten", "boat", "cat"], tmp_path)
+    tokenizer = add_words(
+        train_tokenizer([" a cat", " a boat"], 300), ["cat", "kitten", "boat", "gato"]
+    )
+    lexicon = [Entry(word, word, "name", 1.0) for word in ("cat", "kitten", "boat", "cat")]
+    lexicon.append(Entry("gato", "cat face", "name in es", 1.0))
+    save_word_vectors(tokenizer, lexicon, tmp_path)
     vectors = read_word_vectors(tmp_path).astype(np.float32)
     assert len(vectors) == tokenizer.get_vocab_size()
-    cat, kitten, boat = (vectors[tokenizer.token_to_id(f"Ġ{w}")] for w in ("cat", "kitten", "boat"))
-    assert cat @ kitten > 0.5 > cat @ boat
+    cat, kitten, boat, gato = (
+        vectors[tokenizer.token_to_id(f"Ġ{word}")] for word in ("cat", "kitten", "boat", "gato")
+    )
+    assert np.linalg.norm(cat - kitten) < 0.7 * np.linalg.norm(cat - boat)
+    assert np.array_equal(gato, cat)
+    assert np.allclose(cat + kitten + boat, 0, atol=2e-3)
     assert not vectors[tokenizer.token_to_id("Ġa")].any()
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ninefold.corpus.captions import names_of
 from ninefold.corpus.emoji import Emoji, read_emoji, read_pictures
+from ninefold.corpus.languages import foreign_names
 from ninefold.corpus.lexicon import (
     LEXICON_FILE,
     build_lexicon,
@@ -26,6 +27,7 @@ from ninefold.corpus.render import render
 from ninefold.corpus.sentence_encoder import SentenceEncoder
 from ninefold.corpus.sources import PICTURE_SOURCES, WORD_SOURCE, Source, fetch_package
 from ninefold.corpus.wordnet import Nouns
+from ninefold.text import TextNormalizer
 
 FORMAT = "ninefold-corpus-1"
 MANIFEST_FILE = "manifest.json"
@@ -105,11 +107,15 @@ def build_words(folder: Path, cache: Path, wordnet: Path) -> int:
     """
     path = folder / LEXICON_FILE
     if not path.exists():
-        emoji = read_emoji(fetch_package(WORD_SOURCE, cache))
+        package = fetch_package(WORD_SOURCE, cache)
+        emoji = read_emoji(package)
         nouns, encoder = Nouns(wordnet), SentenceEncoder()
         names = (name for item in emoji for name in names_of(item.label) if " " not in name)
         words = list(dict.fromkeys([*common_words(), *names]))
-        write_lexicon(build_lexicon(words, emoji, nouns, encoder.encode), path)
+        entries = build_lexicon(words, emoji, nouns, encoder.encode)
+        known = {entry.word for entry in entries}
+        entries += foreign_names(package, emoji, TextNormalizer(), known)
+        write_lexicon(entries, path)
     return len(read_lexicon(path))
 
 

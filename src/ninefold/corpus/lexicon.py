@@ -21,6 +21,8 @@ Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 
 LEXICON_FILE = "lexicon.jsonl"
 """In the folder of a corpus."""
+LANGUAGE_WAY = "name in "
+"""How the way of an entry of another language begins."""
 MAX_STEPS = 3
 """Kinds of kinds of kinds: further up everything is an object."""
 MIN_LIKENESS = 0.45
@@ -36,9 +38,19 @@ class Entry:
     word: str
     label: str
     way: str
-    """`name`, `keyword`, `kind` or `near`."""
+    """`name`, `keyword`, `kind` or `near`; or `name in` a language, by its code."""
     likeness: float
     """1 for names and keywords; for kinds 1 less a tenth a step; else the vectors' product."""
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the word is of another language than English."""
+        return self.way.startswith(LANGUAGE_WAY)
+
+    @property
+    def meaning(self) -> str:
+        """What the word means in English, for a sentence encoder."""
+        return self.label.removesuffix(" face") if self.is_foreign else self.word
 
 
 def build_lexicon(

@@ -1,16 +1,20 @@
 """Prompts of words that training never saw: "a viper", whose picture is that of a snake.
 
-The words are held out of training by hash (`corpus.holdout`), and no emoji has them among its names
-and keywords. They were read through by a person: of the held-out words of the lexicon, those that
-mean what it says, so that the model is measured and not the lexicon. The evaluator need not know
-them: it looks for the caption of the thing.
+The English words are held out of training by hash (`corpus.holdout`), and no emoji has them among
+its names and keywords. They were read through by a person: of the held-out words of the lexicon,
+those that mean what it says, so that the model is measured and not the lexicon. Words of other
+languages are in no caption at all. The evaluator need not know any of them: it looks for the
+caption of the thing.
 """
+
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from ninefold.corpus.captions import article
 from ninefold.errors import UserError
-from ninefold.evaluation.prompts import Case, Corpus, Split, things_of
+from ninefold.evaluation.prompts import Corpus, Split, things_of
 
 UNSEEN_WORDS: dict[str, str] = {
     "blaze": "fire", "bloodhound": "dog", "boutique": "department store", "chord": "guitar",
@@ -32,33 +36,68 @@ UNSEEN_WORDS: dict[str, str] = {
 """Word to the label of what it means."""
 
 
+OTHER_LANGUAGES: dict[str, str] = {
+    "gato": "cat", "pulpo": "octopus", "cohete": "rocket", "mariposa": "butterfly", "llave": "key",
+    "fantasma": "ghost", "borboleta": "butterfly", "foguete": "rocket", "tubarão": "shark",
+    "cenoura": "carrot", "tartaruga": "turtle", "castelo": "castle", "grenouille": "frog",
+    "champignon": "mushroom", "fraise": "strawberry", "étoile": "star", "fusée": "rocket",
+    "pieuvre": "octopus", "katze": "cat", "schildkröte": "turtle", "erdbeere": "strawberry",
+    "schloss": "castle", "gespenst": "ghost", "krone": "crown", "farfalla": "butterfly",
+    "squalo": "shark", "fungo": "mushroom", "candela": "candle", "chitarra": "guitar",
+    "vulcano": "volcano", "кошка": "cat", "гриб": "mushroom", "арбуз": "watermelon",
+    "ракета": "rocket", "зонт": "umbrella", "сова": "owl", "ねこ": "cat", "きのこ": "mushroom",
+    "すいか": "watermelon", "かめ": "turtle", "いちご": "strawberry", "ロケット": "rocket",
+    "고양이": "cat", "버섯": "mushroom", "수박": "watermelon", "로켓": "rocket", "우산": "umbrella",
+    "나비": "butterfly", "बिल्ली": "cat", "गाजर": "carrot", "छाता": "umbrella", "तितली": "butterfly",
+    "साँप": "snake", "मुकुट": "crown",
+}  # fmt: skip
+"""Word of Spanish, Portuguese, French, German, Italian, Russian, Japanese, Korean or Hindi to the
+label of what it means."""
+
+
 def unseen_words(corpus: Corpus, count: int, seed: int) -> Split:
     """Draw held-out words; the evaluator tells them by the plain names of their things.
 
     Raises:
         UserError: the corpus lacks the things that the words mean.
     """
-    things = {label: case for label, case in things_of(corpus) if case.crowd}
-    words = [word for word, label in UNSEEN_WORDS.items() if label in things]
+    prompts = {f"{article(word)} {word}": label for word, label in UNSEEN_WORDS.items()}
+    chosen = _choose(corpus, prompts, count, seed)
+    return _split("unseen-words", "Unseen words", corpus, chosen, target=0.5)
+
+
+def other_languages(corpus: Corpus, count: int, seed: int) -> Split:
+    """Draw names of things in other languages than English, told by their plain English names.
+
+    Raises:
+        UserError: the corpus lacks the things that the words mean.
+    """
+    chosen = _choose(corpus, OTHER_LANGUAGES, count, seed)
+    return _split("other-languages", "Other languages", corpus, chosen, target=None)
+
+
+def _choose(corpus: Corpus, prompts: Mapping[str, str], count: int, seed: int) -> dict[str, str]:
+    """Return `count` prompts, or as many as the corpus has things of, with their labels."""
+    things = {label for label, case in things_of(corpus) if case.crowd}
+    known = [prompt for prompt, label in prompts.items() if label in things]
     draw = np.random.Generator(np.random.Philox(key=[seed, 4]))
-    chosen = [words[int(number)] for number in draw.permutation(len(words))[:count]]
-    cases = []
-    for word in chosen:
-        thing = things[UNSEEN_WORDS[word]]
-        cases.append(
-            Case(
-                caption=f"{article(word)} {word}",
-                keys=thing.keys,
-                real=thing.real,
-                crowd=thing.crowd,
-                told_by=thing.caption,
-            )
-        )
+    chosen = (known[int(number)] for number in draw.permutation(len(known))[:count])
+    return {prompt: prompts[prompt] for prompt in chosen}
+
+
+def _split(
+    name: str, title: str, corpus: Corpus, prompts: Mapping[str, str], target: float | None
+) -> Split:
+    things = {label: case for label, case in things_of(corpus) if case.crowd}
+    cases = [
+        replace(things[label], caption=prompt, told_by=things[label].caption)
+        for prompt, label in prompts.items()
+    ]
     if len([case for case in cases if case.real]) < 2:
         raise UserError(
-            "The corpus lacks the things that the unseen words mean; build the whole one with "
-            "`ninefold corpus build`, or leave out the split unseen-words."
+            f"The corpus lacks the things that words mean; build the whole one with "
+            f"`ninefold corpus build`, or leave out the split {name}."
         )
-    meant = {UNSEEN_WORDS[word] for word in chosen}
+    meant = set(prompts.values())
     others = tuple((t.caption, t.keys) for label, t in things.items() if label not in meant)
-    return Split("unseen-words", "Unseen words", tuple(cases), others, target=0.5)
+    return Split(name, title, tuple(cases), others, target)

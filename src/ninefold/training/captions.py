@@ -29,11 +29,11 @@ Words = Mapping[str, Sequence[str]]
 
 
 def choose_words(entries: Sequence[Entry]) -> Words:
-    """Return the words that captions may use: neither held out nor mere function words."""
+    """Return the words that captions may use: English, not held out, no mere function words."""
     words: dict[str, list[str]] = {}
     for number, entry in enumerate(entries):
         is_empty = number < NUM_FUNCTION_WORDS and entry.way != "name"
-        if not is_empty and not is_held_out("word", entry.word):
+        if not (is_empty or entry.is_foreign or is_held_out("word", entry.word)):
             words.setdefault(entry.label, []).append(entry.word)
     return words
 

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from ninefold.corpus.lexicon import Entry
 from ninefold.corpus.sentence_encoder import SentenceEncoder
 from ninefold.errors import CheckpointError, UserError
 from ninefold.text.bpe import SPACE
 
 FILE_NAME = "word-vectors.npy"
-"""Beside the tokenizer: what each of its entries means, (V, D) in half precision, 0 for parts of
-words."""
+"""Beside the tokenizer: what each of its entries means, (V, D) in half precision, about the mean of
+the English words; 0 for parts of words."""
 OWN_DROPOUT = 0.4
 """Share of the words read that are read without their own row."""
 OWN_START = 0.25
@@ -50,9 +51,8 @@ class MeaningEmbedding(nn.Embedding):
         super().__init__(len(vectors), width)
         meanings = torch.from_numpy(vectors.astype(np.float32))
         has_meaning = meanings.any(1, keepdim=True)
-        centre = meanings.sum(0) / has_meaning.sum().clamp(min=1)
         # The last column is the same for every word, so that the fit has a constant.
-        meanings = torch.cat([meanings - centre, torch.ones(len(vectors), 1)], 1) * has_meaning
+        meanings = torch.cat([meanings, has_meaning.float()], 1)
         self.register_buffer("vectors", meanings * VECTOR_SCALE, persistent=False)
         self.register_buffer("has_meaning", has_meaning, persistent=False)
         self.projection = nn.Parameter(torch.zeros(meanings.shape[1], width))
@@ -113,15 +113,19 @@ class MeaningEmbedding(nn.Embedding):
         return self.weight + self.vectors @ self.projection
 
 
-def save_word_vectors(tokenizer: Tokenizer, words: Sequence[str], folder: Path) -> None:
-    """Write what the entries of `words` mean beside a tokenizer that has them."""
-    encoder = SentenceEncoder()
-    unique = list(dict.fromkeys(words))
+def save_word_vectors(tokenizer: Tokenizer, lexicon: Sequence[Entry], folder: Path) -> None:
+    """Write what the words of a lexicon mean, beside a tokenizer that has entries for them.
+
+    What all English words have in common is taken off, so that the vectors tell them apart.
+    """
+    entries = list({entry.word: entry for entry in lexicon}.values())
+    texts = list(dict.fromkeys(entry.meaning for entry in entries))
+    meanings = dict(zip(texts, SentenceEncoder().encode(texts), strict=True))
+    centre = np.mean([meanings[e.meaning] for e in entries if not e.is_foreign], axis=0)
     vocab = tokenizer.get_vocab()
-    ids = [vocab[SPACE + word] for word in unique]
-    meanings = encoder.encode(unique)
-    vectors = np.zeros((tokenizer.get_vocab_size(), meanings.shape[1]), np.float16)
-    vectors[ids] = meanings
+    vectors = np.zeros((tokenizer.get_vocab_size(), len(centre)), np.float16)
+    for entry in entries:
+        vectors[vocab[SPACE + entry.word]] = meanings[entry.meaning] - centre
     partial = folder / f"partial-{FILE_NAME}"
     np.save(partial, vectors)
     partial.replace(folder / FILE_NAME)
@@ -144,6 +148,11 @@ def read_word_vectors(folder: Path) -> NDArray[np.float16]:
     return vectors
 
 
+def extend_rows(rows: Tensor, count: int) -> Tensor:
+    """Return rows of their own (V, C), and none for entries that the tokenizer got since."""
+    return F.pad(rows, (0, 0, 0, count - len(rows)))
+
+
 def tabulate(
     weights: Mapping[str, Tensor], name: str, vectors: NDArray[np.float16]
 ) -> dict[str, Tensor]:
@@ -151,7 +160,8 @@ def tabulate(
 
     Args:
         weights: with the rows and the shared matrix of the embedding `name`; where they have no
-            shared matrix, they are of a finished model and stay as they are.
+            shared matrix, they are of a finished model and stay as they are. Entries that the
+            tokenizer got since have what they mean.
         name: such as "encoder.embed_tokens".
         vectors: (V, D), of `read_word_vectors`.
     """
@@ -159,6 +169,7 @@ def tabulate(
     projection = rest.pop(f"{name}.projection", None)
     if projection is not None:
         embedding = MeaningEmbedding(vectors, projection.shape[1])
-        embedding.load_state_dict({"weight": rest[f"{name}.weight"], "projection": projection})
+        rows = extend_rows(rest[f"{name}.weight"], len(vectors))
+        embedding.load_state_dict({"weight": rows, "projection": projection})
         rest[f"{name}.weight"] = embedding.table()
     return rest

@@ -82,10 +82,10 @@ class PocketRun:
 
     def train_tokenizer(self) -> None:
         """Learn the text tokenizer from the captions, and look up what its words mean."""
-        words = [entry.word for entry in self._lexicon()]
-        tokenizer = add_words(self._learn_tokenizer(), words)
+        lexicon = self._lexicon()
+        tokenizer = add_words(self._learn_tokenizer(), [entry.word for entry in lexicon])
         save_tokenizer(tokenizer, self.root / "tokenizer")
-        save_word_vectors(tokenizer, words, self.root / "tokenizer")
+        save_word_vectors(tokenizer, lexicon, self.root / "tokenizer")
 
     def _learn_tokenizer(self) -> Tokenizer:
         if self.start is not None:

@@ -27,7 +27,7 @@ from ninefold.training.captions import (
 )
 from ninefold.training.config import TrainConfig
 from ninefold.training.encoded import SCENE_SEED, EncodedPictures
-from ninefold.training.meaning import MeaningEmbedding, read_word_vectors, tabulate
+from ninefold.training.meaning import MeaningEmbedding, extend_rows, read_word_vectors, tabulate
 from ninefold.training.pictures import PictureSet
 from ninefold.training.recipes.clip import TEXT_LENGTH, VOCAB_SIZE
 from ninefold.training.recipes.vqgan import POCKET_VQGAN
@@ -102,7 +102,10 @@ class DalleBartTask:
         The entries of a finished model's text embedding must be the first of the tokenizer's.
         """
         start = dict(weights)
-        if f"{WORDS}.projection" not in start:
+        if f"{WORDS}.projection" in start:
+            rows = start[f"{WORDS}.weight"]
+            start[f"{WORDS}.weight"] = extend_rows(rows, len(self.vectors))
+        else:
             texts = (self.things.text_tokens, self.scenes.text_tokens)
             is_read = torch.zeros(len(self.vectors), dtype=torch.bool)
             is_read[np.unique(np.concatenate([np.unique(part) for part in texts]))] = True
