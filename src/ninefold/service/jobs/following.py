@@ -13,6 +13,7 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ninefold.service.jobs.events import MAX_EVENTS, Event, read_events
+from ninefold.service.store.database import reading
 from ninefold.service.store.notifications import JOB_EVENTS, listen
 from ninefold.service.store.retry import is_away
 
@@ -23,6 +24,7 @@ QUIET_S = 15.0
 """Seconds of nothing after which a follower is told so."""
 
 _DATABASE_PAUSE_S = 1.0
+_READERS = 4  # at once, so that hundreds of streams leave connections to those who ask for jobs
 
 
 class Followers:
@@ -30,7 +32,8 @@ class Followers:
 
     def __init__(self, database: AsyncEngine, url: URL) -> None:
         """Follow the jobs of a database; `run` must run beside."""
-        self._database, self._url = database, url
+        self._database, self._url = reading(database), url
+        self._reading = asyncio.Semaphore(_READERS)
         self._bells: dict[str, set[asyncio.Event]] = {}
         self._stopped_at: float | None = None
 
@@ -97,7 +100,7 @@ class Followers:
     async def _read(self, job_id: str, after: int) -> list[Event]:
         try:
             events: list[Event] = []
-            async with self._database.connect() as connection:
+            async with self._reading, self._database.connect() as connection:
                 while True:
                     batch = await read_events(connection, job_id, after)
                     events += batch

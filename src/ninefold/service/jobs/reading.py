@@ -16,6 +16,7 @@ from ninefold.service.documents import (
 from ninefold.service.jobs.estimate import expected_seconds
 from ninefold.service.jobs.load import place_of, read_capacity
 from ninefold.service.jobs.states import Status
+from ninefold.service.store.database import reading
 from ninefold.service.store.tables import Job, PictureRow
 
 _HIDDEN_SETTINGS = ("first_image", "dialect", "rank")
@@ -26,7 +27,7 @@ class JobReader:
 
     def __init__(self, engine: AsyncEngine, stalled_s: float) -> None:
         """Read from a database; workers that are silent for `stalled_s` do not count."""
-        self._engine = engine
+        self._engine = reading(engine)
         self._stalled_s = stalled_s
 
     async def find(self, job_id: str, base_url: str = "") -> JobDocument | None:

@@ -99,17 +99,18 @@ async def follow_job(
     last_event_id: Annotated[str | None, Header(max_length=64)] = None,
 ) -> Response:
     """Follow a job: its events so far and then each as it happens, as server-sent events."""
-    job = await find_job(gateway, request, job_id)
+    if await gateway.reader.owner_of(job_id) is None:
+        raise not_found("job of this id")
     if last_event_id is not None and last_event_id.isdecimal():
         after = max(after, int(last_event_id))
     if not wait:
         async with gateway.database.connect() as connection:
             events = await read_events(connection, job_id, after)
-        documents = [await to_document(gateway, request, job.id, event) for event in events]
+        documents = [await to_document(gateway, request, job_id, event) for event in events]
         content = EventsDocument(events=documents).model_dump(mode="json")
         return JSONResponse(content, headers={"Cache-Control": "no-store"})
     return StreamingResponse(
-        _stream(gateway, request, job.id, after),
+        _stream(gateway, request, job_id, after),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

@@ -5,6 +5,7 @@ Knows nothing of what is in the tables.
 """
 
 import asyncio
+import selectors
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import URL, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy import URL, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ninefold.errors import NinefoldError, UserError
@@ -69,14 +70,41 @@ def connection_string(url: URL) -> str:
 
 def build_async_engine(url: URL, *, pool_size: int = 10) -> AsyncEngine:
     """Return SQLAlchemy's engine; its connections survive a restart of the server."""
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,
         pool_timeout=20,
         connect_args=_connect_args(),
     )
+    event.listen(engine.sync_engine, "checkout", _require_open)
+    return engine
+
+
+def reading(engine: AsyncEngine) -> AsyncEngine:
+    """Return the engine for reading: the same connections, without a transaction around each use.
+
+    A BEGIN and a ROLLBACK would be two more answers of the server to wait for.
+    """
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _require_open(connection: Any, _record: object, _proxy: object) -> None:
+    """Let the pool replace a connection that the server closed while nobody used it.
+
+    The server says nothing to an idle connection but its end, so there is something to read only
+    then; asking it (SQLAlchemy's own way) takes three answers of the server each time.
+
+    Raises:
+        DisconnectionError: the connection is closed.
+    """
+    driver: psycopg.AsyncConnection[Any] = connection.driver_connection
+    if driver.closed:
+        raise DisconnectionError
+    with selectors.DefaultSelector() as selector:
+        selector.register(driver.fileno(), selectors.EVENT_READ)
+        if selector.select(0):
+            raise DisconnectionError
 
 
 async def connect_listener(url: URL) -> psycopg.AsyncConnection[Any]:
