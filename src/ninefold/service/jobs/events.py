@@ -1,8 +1,9 @@
 """What happened to a job: rows numbered without a gap, written with the change that they tell of.
 
 Every change of a job goes through `append`: one statement that checks what must hold, takes the
-next numbers and changes the row, and then the events, all in the caller's transaction. Knows
-nothing of what the events mean.
+next numbers and changes the row, and then the events, all in the caller's transaction; only
+`positions` has a statement of its own, for many jobs at once. Knows nothing of what the events
+mean.
 """
 
 from collections.abc import Sequence
