@@ -24,7 +24,8 @@ async def number_of_jobs(service: RunningService) -> int:
 async def test_a_wait_beyond_the_limit_is_refused_at_once_with_how_long_it_is(
     database_url: URL, make_settings: MakeSettings
 ) -> None:
-    settings = make_settings(anonymous_max_wait_s=20)
+    # No heartbeat comes meanwhile, so that the rate stays what it was promised to be.
+    settings = make_settings(anonymous_max_wait_s=20, heartbeat_s=60, stalled_s=120)
     async with running_service(settings, database_url) as service:
         # 144 steps a job at 36 a second: 4 s each.
         await service.add_worker(FakeEngine(step_s=0.25, may_go_on=asyncio.Event()))

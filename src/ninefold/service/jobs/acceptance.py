@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, insert
+from sqlalchemy import func, insert, select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,12 +19,12 @@ from ninefold.generation.params import SamplingParams, get_preset
 from ninefold.safety.verdict import Action, Verdict
 from ninefold.service import metrics
 from ninefold.service.jobs.estimate import expected_seconds
-from ninefold.service.jobs.fair_share import cost_of, next_tags
+from ninefold.service.jobs.fair_share import cost_of
 from ninefold.service.jobs.ladder import NUM_PREVIEWS, Ladder
-from ninefold.service.jobs.load import Ahead, read_capacity, work_ahead
+from ninefold.service.jobs.load import Ahead, read_prospect
 from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.refusal import PromptCheck, PromptRefusedProblem
-from ninefold.service.jobs.shares import read_tags, take_tags
+from ninefold.service.jobs.shares import take_tags
 from ninefold.service.model_facts import ModelFacts
 from ninefold.service.problems import Problem, invalid
 from ninefold.service.settings import Settings
@@ -151,10 +151,9 @@ class Reception:
             Problem: the wait would be too long for the tier (`too_busy`).
         """
         tier = requester.tier
-        capacity = await read_capacity(connection, self._settings.stalled_s)
-        virtual_time, last_finish = await read_tags(connection, requester)
-        start = next_tags(virtual_time, last_finish, cost=1).start
-        ahead = await work_ahead(connection, tier.lane, start)
+        capacity, ahead = await read_prospect(
+            connection, requester.share, tier.lane, self._settings.stalled_s
+        )
         wait_s = expected_seconds(ahead.steps, 0, capacity)
         params, fewer = self.ladder.reduce(
             prepared.params, wait_s, is_anonymous=tier.name == "anonymous"
@@ -172,6 +171,7 @@ class Reception:
         row = await self._insert(
             connection,
             requester,
+            prepared.verdict,
             ahead.jobs + 1,
             eta_s,
             prompt=prepared.prompt,
@@ -183,7 +183,6 @@ class Reception:
             preview_every=max(1, length // (NUM_PREVIEWS + 1)) if has_previews else 0,
             **_settings_of(params),
         )
-        await decisions.record_prompt(connection, prepared.verdict, job_id=str(row["id"]))
         metrics.ACCEPTED.labels(prepared.wish.surface, tier.name).inc()
         return Accepted(row, ahead.jobs + 1, eta_s)
 
@@ -191,17 +190,18 @@ class Reception:
         self,
         connection: AsyncConnection,
         requester: Requester,
+        verdict: Verdict,
         position: int,
         eta_s: float | None,
         **values: Any,
     ) -> RowMapping:
-        """Write the queue's entry, the job and its first event."""
+        """Write the queue's entry, and in one statement the job, its first event and a decision."""
         job_id, lane = new_id(), requester.tier.lane
         entry_id = await self._queue.defer(
             connection, job_id=job_id, attempt=1, lane=lane, start_tag=values["start_tag"]
         )
         columns: Any = Job.__table__
-        statement = (
+        job = (
             insert(Job)
             .values(
                 id=job_id,
@@ -217,13 +217,13 @@ class Reception:
                 **values,
             )
             .returning(columns)
+            .cte("job")
         )
-        row: RowMapping = (await connection.execute(statement)).mappings().one()
         data = {"position": position, "eta_s": None if eta_s is None else round(eta_s, 1)}
-        await connection.execute(
-            insert(JobEvent).values(job_id=job_id, seq=1, type="position", data=data)
-        )
-        return row
+        event = insert(JobEvent).values(job_id=job_id, seq=1, type="position", data=data)
+        decision = decisions.insert_prompt(verdict, job_id=job_id)
+        statement = select(job).add_cte(event.cte("event"), decision.cte("decision"))
+        return (await connection.execute(statement)).mappings().one()
 
     def _too_busy(self, wait_s: float, max_wait_s: float, ahead: Ahead) -> Problem:
         # When this much of the queue is drawn, the wait is as long as may be accepted.

@@ -6,6 +6,7 @@ from sqlalchemy import Select, case, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ninefold.service.jobs.estimate import Capacity, expected_seconds
+from ninefold.service.jobs.shares import next_start_tag
 from ninefold.service.jobs.states import Status
 from ninefold.service.store.clock import ago
 from ninefold.service.store.tables import Job, Json, WorkerRow
@@ -31,14 +32,16 @@ class Ahead:
 
 async def read_capacity(connection: AsyncConnection, stalled_s: float) -> Capacity:
     """Return what the workers that are alive and not stopping do together."""
-    statement = select(
-        func.count(), func.coalesce(func.sum(WorkerRow.steps_per_second), 0.0)
-    ).where(
+    num, rate = (await connection.execute(_capacity(stalled_s))).one()
+    return Capacity(int(num), float(rate))
+
+
+def _capacity(stalled_s: float) -> Select[int, float]:
+    rate = func.coalesce(func.sum(WorkerRow.steps_per_second), 0.0)
+    return select(func.count().label("num"), rate.label("rate")).where(
         WorkerRow.heartbeat_at > ago(stalled_s),
         WorkerRow.draining.is_(False),
     )
-    count, rate = (await connection.execute(statement)).one()
-    return Capacity(int(count), float(rate))
 
 
 async def read_engine_info(connection: AsyncConnection, stalled_s: float) -> Json:
@@ -52,19 +55,35 @@ async def read_engine_info(connection: AsyncConnection, stalled_s: float) -> Jso
     return (await connection.execute(statement)).scalar_one_or_none() or {}
 
 
-async def work_ahead(connection: AsyncConnection, lane: str, start_tag: int) -> Ahead:
-    """Return what is drawn before a new job with this start tag, what is begun included."""
+async def read_prospect(
+    connection: AsyncConnection, share: str, lane: str, stalled_s: float
+) -> tuple[Capacity, Ahead]:
+    """Return what the workers do, and what they do before a visitor's next job in a lane.
+
+    What is begun counts as ahead. One statement, because every job that is asked for waits for it.
+    """
+    start = next_start_tag(share, lane)
     lane_first = Job.lane == "priority" if lane == "normal" else literal(False)
-    is_before = lane_first | ((Job.lane == lane) & (Job.start_tag <= start_tag))
+    is_before = lane_first | ((Job.lane == lane) & (Job.start_tag <= start))
     waiting = (Job.status == Status.QUEUED) & is_before
     drawing = Job.status == Status.DRAWING
-    statement = select(
-        func.count().filter(waiting),
-        func.coalesce(func.sum(Job.total_steps).filter(waiting), 0)
-        + func.coalesce(func.sum(Job.total_steps - Job.done_steps).filter(drawing), 0),
-    ).where(waiting | drawing)
-    jobs, steps = (await connection.execute(statement)).one()
-    return Ahead(int(jobs), int(steps))
+    ahead = (
+        select(
+            func.count().filter(waiting).label("jobs"),
+            (
+                func.coalesce(func.sum(Job.total_steps).filter(waiting), 0)
+                + func.coalesce(func.sum(Job.total_steps - Job.done_steps).filter(drawing), 0)
+            ).label("steps"),
+        )
+        .where(waiting | drawing)
+        .subquery()
+    )
+    workers = _capacity(stalled_s).subquery()
+    statement = select(workers.c.num, workers.c.rate, ahead.c.jobs, ahead.c.steps)
+    num, rate, jobs, steps = (
+        await connection.execute(statement.join_from(workers, ahead, literal(True)))
+    ).one()
+    return Capacity(int(num), float(rate)), Ahead(int(jobs), int(steps))
 
 
 async def drawing_steps(connection: AsyncConnection) -> int:

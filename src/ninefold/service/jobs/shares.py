@@ -1,9 +1,9 @@
-"""The tags of fair share as they stand in the database: read, and advanced with every job.
+"""The tags of fair share as they stand in the database, advanced with every job.
 
 How tags are worked out is said in `fair_share`.
 """
 
-from sqlalchemy import func, select
+from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,17 +12,13 @@ from ninefold.service.store.tables import Lane, Share
 from ninefold.service.visitors import Requester
 
 
-async def read_tags(connection: AsyncConnection, requester: Requester) -> tuple[int, int]:
-    """Return the virtual time of the visitor's lane, and the finish tag of their last job."""
-    lane = requester.tier.lane
+def next_start_tag(share: str, lane: str) -> ScalarSelect[int]:
+    """Return where a visitor's next job would stand, as `next_tags` has it, for use in a query."""
     finish = (
-        select(Share.finish_tag)
-        .where(Share.share == requester.share, Share.lane == lane)
-        .scalar_subquery()
+        select(Share.finish_tag).where(Share.share == share, Share.lane == lane).scalar_subquery()
     )
-    statement = select(Lane.virtual_time, func.coalesce(finish, 0)).where(Lane.lane == lane)
-    virtual_time, last_finish = (await connection.execute(statement)).one()
-    return int(virtual_time), int(last_finish)
+    greatest = func.greatest(Lane.virtual_time, func.coalesce(finish, 0))
+    return select(greatest).where(Lane.lane == lane).scalar_subquery()
 
 
 async def take_tags(connection: AsyncConnection, requester: Requester, cost: int) -> Tags:
