@@ -3,7 +3,8 @@
 One gateway, three workers and an embedded PostgreSQL, as processes, draw with the tiny model of the
 tests, while faults chosen by a seed follow each other: SIGKILL of a worker or the gateway, SIGSTOP
 of a worker for longer or shorter than it takes to count as lost, PostgreSQL shut down without
-warning, a store that refuses writes, SIGTERM. Some fifty jobs are kept in flight. At the end every
+warning, a store that refuses writes, SIGTERM. Those of workers and those of everything else come at
+the same time, so that they meet in all ways. Some fifty jobs are kept in flight. At the end every
 accepted job must have ended once, with events without a gap and every picture there, none twice.
 
     PYTHONPATH=. python benchmarks/kill_service.py --faults 1000
@@ -75,24 +76,38 @@ async def run(trial: Trial, num_faults: int, seed: int, minutes: float) -> Count
     """Let faults follow each other while jobs are drawn; return how often each came."""
     until = time.monotonic() + 60 * minutes
     chance, done, stopped = random.Random(seed), Counter[str](), asyncio.Event()
+    faults = chance.choices(list(FAULTS), list(FAULTS.values()), k=num_faults)
     await trial.wait_until_ready()
-    asking = asyncio.create_task(keep_asking(trial, stopped))
-    for number in range(num_faults):
-        if time.monotonic() > until:
-            break
-        fault = chance.choices(list(FAULTS), list(FAULTS.values()))[0]
-        worker = f"worker-{chance.randrange(WORKERS)}"
-        await strike(trial, fault, worker, chance)
-        done[fault] += 1
-        if number % 50 == 49:
-            counted = f"{number + 1} faults, {len(trial.accepted)} jobs accepted"
-            print(counted, file=sys.stderr, flush=True)
-        if asking.done():
-            await asking
-    stopped.set()
-    await asking
+
+    async def strike_each(chosen: list[str], chance: random.Random) -> None:
+        for fault in chosen:
+            if time.monotonic() > until:
+                break
+            worker = f"worker-{chance.randrange(WORKERS)}"
+            await strike(trial, fault, worker, chance)
+            done[fault] += 1
+            if done.total() % 50 == 0:
+                counted = f"{done.total()} faults, {len(trial.accepted)} jobs accepted"
+                print(counted, file=sys.stderr, flush=True)
+
+    async with asyncio.TaskGroup() as tasks:
+        asking = tasks.create_task(keep_asking(trial, stopped))
+        hands = [
+            tasks.create_task(strike_each([f for f in faults if is_hit(f)], random.Random(place)))
+            for place, is_hit in enumerate(
+                (hits_worker, lambda fault: not hits_worker(fault)), seed
+            )
+        ]
+        await asyncio.gather(*hands)
+        stopped.set()
+        await asking
     await trial.wait_for_end(300)
     return done
+
+
+def hits_worker(fault: str) -> bool:
+    """Whether a fault is one of a worker."""
+    return "a worker" in fault
 
 
 def main() -> int:
