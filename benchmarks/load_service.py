@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
+import psutil
 from tests.service.chaos import Trial, numbered_prompt
 from tests.tiny import tiny_model_folder
 
@@ -58,6 +59,20 @@ def resident_mb(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
     return int(line.split()[1]) / 1024
+
+
+def processor_seconds(trial: Trial) -> dict[str, float]:
+    """Return the processor time so far of everything that takes part, by role."""
+    parts = {"load": [psutil.Process()], "postgres": [trial.postgres.process]}
+    parts["postgres"] += trial.postgres.process.children(recursive=True)
+    for role, process in trial.processes.items():
+        parts[role] = [psutil.Process(process.pid)]
+    return {name: sum(map(_seconds_of, processes)) for name, processes in parts.items()}
+
+
+def _seconds_of(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
 
 
 async def burst(trial: Trial, num_jobs: int, ids: asyncio.Queue[str]) -> Seen:
@@ -125,7 +140,10 @@ async def run(trial: Trial, options: argparse.Namespace) -> dict[str, float]:
     finished: list[str] = []
     streams = [asyncio.create_task(stream(trial, ids, finished)) for _ in range(options.streams)]
     before = resident_mb(pid)
+    begin, times = time.perf_counter(), processor_seconds(trial)
     accepted = await burst(trial, options.jobs, ids)
+    accepting_s = time.perf_counter() - begin
+    used = {name: s - times.get(name, 0.0) for name, s in processor_seconds(trial).items()}
     await asyncio.wait_for(ids.join(), 600)
     after_burst = resident_mb(pid)
     for task in streams:
@@ -138,6 +156,9 @@ async def run(trial: Trial, options: argparse.Namespace) -> dict[str, float]:
         "streams": options.streams,
         "accept_p50_ms": round(accepted.at(0.5), 1),
         "accept_p99_ms": round(accepted.at(0.99), 1),
+        "accept_max_ms": round(accepted.at(1.0), 1),
+        "accepting_s": round(accepting_s, 1),
+        **{f"processor_{name}_s": round(seconds, 2) for name, seconds in used.items()},
         "streamed_to_the_end": len(finished),
         "page_reads_per_second": round(rate),
         "page_p50_ms": round(pages.at(0.5), 1),
