@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from ninefold.errors import UserError
+from ninefold.safety.image_policy import Audience
 from ninefold.service.administration import Administration
 from ninefold.service.jobs.picture_steps import Judgement, PictureSteps
 from ninefold.service.picture_moderation import PictureModeration
@@ -69,9 +70,7 @@ async def test_what_looks_like_a_removed_picture_is_not_shown_again(
 
 
 def hide_all(images: Sequence[Image.Image]) -> list[Judgement]:
-    hidden = Judgement(
-        is_hidden=True, reason="Hidden.", in_gallery=False, policy_version="1", rule="all"
-    )
+    hidden = Judgement(Audience.NOBODY, "Hidden.", policy_version="1", rule="all")
     return [hidden for _ in images]
 
 

@@ -42,6 +42,7 @@ def picture(index: int, **changes: object) -> dict[str, Any]:
         "height": 256,
         "hidden": False,
         "hidden_reason": None,
+        "audience": "gallery",
         "alt": "",
         **changes,
     }

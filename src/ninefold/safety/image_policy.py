@@ -35,6 +35,11 @@ class Audience(enum.IntEnum):
         """The word that records use."""
         return self.name.lower()
 
+    @classmethod
+    def named(cls, label: str) -> "Audience":
+        """Return the audience that records call so."""
+        return cls[label.upper()]
+
 
 class Classifier(Protocol):
     """Scores pictures."""
@@ -86,7 +91,7 @@ class PictureVerdict:
             return None
         places = {
             Audience.NOBODY: "is hidden",
-            Audience.OWNER: "is shown to you alone",
+            Audience.OWNER: "is shown only to who asked for it",
             Audience.SHARE_PAGE: "stays out of the gallery",
         }
         return (

@@ -23,7 +23,7 @@ from ninefold.service.settings import Settings
 from ninefold.service.store import decisions, publications, reports
 from ninefold.service.store.clock import ago
 from ninefold.service.store.database import build_async_engine
-from ninefold.service.store.objects import Objects, grid_key, hidden_key, picture_key
+from ninefold.service.store.objects import PLACES, Objects, grid_key
 from ninefold.service.store.tables import (
     ApiKey,
     IdempotencyKey,
@@ -125,8 +125,8 @@ class Administration:
         for extension in EXTENSIONS:
             await self._objects.delete(grid_key(job_id, extension))
             for digest in gone:
-                await self._objects.delete(picture_key(digest, extension))
-                await self._objects.delete(hidden_key(digest, extension))
+                for place in PLACES.values():
+                    await self._objects.delete(place(digest, extension))
         return len(gone)
 
     async def decisions(self, days: float) -> list[dict[str, Any]]:
@@ -202,11 +202,11 @@ class Administration:
 
     async def _remove_objects(self, gone: set[str], used: set[str], busy: set[str]) -> Vacuumed:
         pictures = num_objects = 0
-        for prefix in ("pictures", "hidden", "previews", "grids"):
+        for prefix in (*PLACES, "previews", "grids"):
             for key in await self._objects.keys(prefix):
                 parts = key.split("/")
                 name = parts[-1].partition(".")[0]
-                if prefix in ("pictures", "hidden"):
+                if prefix in PLACES:
                     # While anything is drawn, a file may be there before the row that names it.
                     is_old = name not in used and not busy
                 elif prefix == "previews":

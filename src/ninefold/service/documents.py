@@ -59,8 +59,11 @@ class PictureDocument(BaseModel):
     url: str | None = Field(description="PNG; .webp and .jpg lie beside it. Null if it is hidden.")
     width: int
     height: int
-    hidden: bool
+    hidden: bool = Field(description="Whether it is hidden from who reads this.")
     hidden_reason: str | None
+    audience: str = Field(
+        description="Whom the picture policy lets see it: nobody, owner, share_page or gallery."
+    )
     alt: str
 
 

@@ -11,10 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ninefold.errors import UserError
 from ninefold.safety.fingerprint import MATCH_DISTANCE, distance
+from ninefold.safety.image_policy import Audience
 from ninefold.service.jobs import transitions
 from ninefold.service.jobs.picture_steps import EXTENSIONS
 from ninefold.service.store import decisions
-from ninefold.service.store.objects import Objects, grid_key, hidden_key, picture_key
+from ninefold.service.store.objects import (
+    PLACES,
+    Objects,
+    grid_key,
+    hidden_key,
+    owner_key,
+    picture_key,
+)
 from ninefold.service.store.tables import PictureRow, RemovedPicture
 
 _OPERATOR = {"rule": "operator", "policy_version": "operator"}
@@ -51,10 +59,10 @@ class PictureModeration:
                 .on_conflict_do_nothing()
             )
             await decisions.record(connection, "removal", hash=digest, action="refuse", **_OPERATOR)
-            job_ids = await _set_hidden(connection, digest, transitions.REMOVED)
+            job_ids = await _set_audience(connection, digest, Audience.NOBODY, transitions.REMOVED)
         for extension in EXTENSIONS:
-            await self._objects.delete(picture_key(digest, extension))
-            await self._objects.delete(hidden_key(digest, extension))
+            for place in PLACES.values():
+                await self._objects.delete(place(digest, extension))
         await self._remove_grids(job_ids)
         return len(job_ids)
 
@@ -87,33 +95,34 @@ class PictureModeration:
         return sorted(found, key=lambda each: (each.bits, each.hash))
 
     async def look(self, digest: str) -> bytes:
-        """Return the PNG file of a picture, hidden or not.
+        """Return the PNG file of a picture, whoever sees it.
 
         Raises:
             UserError: there is none.
         """
-        for key in (hidden_key, picture_key):
-            data = await self._objects.get(key(digest, "png"))
+        for place in PLACES.values():
+            data = await self._objects.get(place(digest, "png"))
             if data is not None:
                 return data
         raise UserError("There is no such picture here; it may have been removed.")
 
     async def show(self, digest: str) -> int:
-        """Show a picture that the policy hid, everywhere; return how many jobs it is in.
+        """Show a picture that the policy hid or kept for its owner; return how many jobs have it.
 
         Raises:
             UserError: there is none, or it was removed, which is for good.
         """
         await self.look(digest)
-        for extension in EXTENSIONS:
-            data = await self._objects.get(hidden_key(digest, extension))
+        closed = [(place, each) for place in (owner_key, hidden_key) for each in EXTENSIONS]
+        for place, extension in closed:
+            data = await self._objects.get(place(digest, extension))
             if data is not None:
                 await self._objects.put_once(picture_key(digest, extension), data)
         async with self._database.begin() as connection:
             await decisions.record(connection, "appeal", hash=digest, action="allow", **_OPERATOR)
-            job_ids = await _set_hidden(connection, digest, None)
-        for extension in EXTENSIONS:
-            await self._objects.delete(hidden_key(digest, extension))
+            job_ids = await _set_audience(connection, digest, Audience.GALLERY, None)
+        for place, extension in closed:
+            await self._objects.delete(place(digest, extension))
         await self._remove_grids(job_ids)
         return len(job_ids)
 
@@ -133,13 +142,14 @@ async def _looks(connection: AsyncConnection, digest: str) -> str | None:
     return None
 
 
-async def _set_hidden(connection: AsyncConnection, digest: str, reason: str | None) -> set[str]:
-    """Hide a picture for a reason, or show it for none; return the jobs that it is in."""
-    is_shown = reason is None
+async def _set_audience(
+    connection: AsyncConnection, digest: str, audience: Audience, reason: str | None
+) -> set[str]:
+    """Say whom a picture is shown to, and why no more; return the jobs that it is in."""
     statement = (
         update(PictureRow)
         .where(PictureRow.hash == digest)
-        .values(hidden=not is_shown, hidden_reason=reason, in_gallery=is_shown)
+        .values(audience=audience.label, hidden_reason=reason)
         .returning(PictureRow.job_id)
     )
     return set((await connection.execute(statement)).scalars())

@@ -88,8 +88,11 @@ class Settings(BaseSettings):
     show_docs: bool = Field(True, description="Whether /docs and /openapi.json are answered.")
     policy_file: Path | None = Field(None, description="Prompt policy of your own.")
     picture_policy: bool = Field(True, description="Whether pictures are judged before shown.")
+    hide_from_owner_score: float = Field(
+        0.9, ge=0, le=1, description="Score of the classifier from which nobody sees a picture."
+    )
     hide_from_score: float = Field(
-        0.7, ge=0, le=1, description="Score of the classifier from which a picture is hidden."
+        0.7, ge=0, le=1, description="Score from which only who asked for it sees it."
     )
     keep_from_gallery_score: float = Field(
         0.4, ge=0, le=1, description="Score from which it stays out of the gallery."
@@ -223,6 +226,10 @@ class Settings(BaseSettings):
         if self.keep_from_gallery_score > self.hide_from_score:
             raise ValueError(
                 "NINEFOLD_KEEP_FROM_GALLERY_SCORE must not be above NINEFOLD_HIDE_FROM_SCORE"
+            )
+        if self.hide_from_score > self.hide_from_owner_score:
+            raise ValueError(
+                "NINEFOLD_HIDE_FROM_SCORE must not be above NINEFOLD_HIDE_FROM_OWNER_SCORE"
             )
         if self.reserved_slots >= self.slots:
             raise ValueError(

@@ -54,6 +54,8 @@ class Tile:
     height: int = 256
     reason: str = ""
     hash: str = ""
+    is_private: bool = False
+    """Whether it is shown to who asked for it alone."""
 
     @property
     def small_url(self) -> str:
@@ -122,6 +124,7 @@ def tiles_of(job: Document) -> Sequence[Tile]:
             picture["height"],
             picture["hidden_reason"] or "",
             picture["hash"],
+            picture["audience"] == "owner" and not picture["hidden"],
         )
     if len(pictures) == count and all(picture["rank"] is not None for picture in pictures):
         best_first = sorted(pictures, key=lambda picture: int(picture["rank"]))
@@ -130,8 +133,8 @@ def tiles_of(job: Document) -> Sequence[Tile]:
 
 
 def notices_of(job: Document) -> list[str]:
-    """Return what a person should know of a drawing, why pictures are hidden included."""
-    reasons = (picture["hidden_reason"] for picture in job["pictures"] if picture["hidden"])
+    """Return what a person should know of a drawing, why others do not see pictures included."""
+    reasons = (picture["hidden_reason"] for picture in job["pictures"])
     return list(dict.fromkeys([*job["notices"], *(reason for reason in reasons if reason)]))
 
 

@@ -16,6 +16,7 @@ from ninefold.cli import main
 from ninefold.client import Client
 from ninefold.errors import CancelledError, NinefoldError, UserError
 from ninefold.pictures.png import parse_recipe, read_recipe
+from ninefold.safety.image_policy import Audience
 from ninefold.service.jobs.picture_steps import Judgement, PictureSteps
 from tests.service.fake_engine import BREAKS, CANNOT, SIZE, FakeEngine, paint
 from tests.service.running import RunningService
@@ -188,7 +189,12 @@ async def test_draw_leaves_hidden_pictures_out_and_says_so(
     hidden = paint("a", 7, 0)
 
     def judge(images: Sequence[Image.Image]) -> list[Judgement]:
-        return [Judgement(image.tobytes() == hidden.tobytes(), "a reason") for image in images]
+        return [
+            Judgement(Audience.NOBODY, "a reason")
+            if image.tobytes() == hidden.tobytes()
+            else Judgement()
+            for image in images
+        ]
 
     await service.add_worker(FakeEngine(), PictureSteps(judge=judge))
     call = ("draw", "a", "--count", "4", "--seed", "7", "--server", service.address)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ninefold.pictures.png import Recipe, parse_recipe, without_manifest
-from ninefold.safety.image_policy import ImagePolicy
+from ninefold.safety.image_policy import Audience, ImagePolicy
 from ninefold.safety.mark import has_mark
 from ninefold.safety.provenance import read_manifest
 from ninefold.service.administration import Administration
@@ -46,7 +46,7 @@ def test_every_file_of_a_picture_is_signed_and_marked(steps: PictureSteps) -> No
     assert b"a cat" not in b"".join(stored.files[name] for name in ("png", "webp", "jpg"))
     (judgement,) = steps.judge([sketch(1)])
     assert judgement.score is not None
-    assert not judgement.is_hidden
+    assert judgement.audience is Audience.GALLERY
 
 
 def test_a_pictures_address_does_not_depend_on_the_signature(steps: PictureSteps) -> None:

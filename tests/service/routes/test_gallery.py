@@ -91,7 +91,7 @@ async def test_a_removed_picture_is_nowhere_and_a_drawing_without_pictures_neith
         [drawing] = await publications.find_published(connection, "", "newest", offset=0, limit=9)
     assert set(drawing.hashes) == set(hashes[1:])
     async with database.begin() as connection:
-        await connection.execute(update(PictureRow).values(hidden=True))
+        await connection.execute(update(PictureRow).values(audience="nobody"))
     assert await found(drawing_service, "") == []
     assert await suggestions(drawing_service, "apple") == []
 
@@ -155,7 +155,7 @@ async def test_what_the_policy_keeps_out_of_sight_is_not_published(
     assert (await drawing_service.http.post(url)).json()["code"] == "not_for_gallery"
     async with drawing_service.gateway.database.begin() as connection:
         await connection.execute(update(Job).values(prompt="a red apple"))
-        await connection.execute(update(PictureRow).values(hidden=True))
+        await connection.execute(update(PictureRow).values(audience="nobody"))
     assert (await drawing_service.http.post(url)).json()["code"] == "not_for_gallery"
 
 

@@ -1,11 +1,20 @@
 """Laws of the database: its migrations in both directions, and the addresses it is found by."""
 
+from typing import Any
+
+import psycopg
 import pytest
 from alembic import command
 from sqlalchemy import URL, create_engine, inspect
 
 from ninefold.errors import NinefoldError, UserError
-from ninefold.service.store.database import alembic_config, migrate, parse_database_url
+from ninefold.service.store.database import (
+    alembic_config,
+    connection_string,
+    migrate,
+    parse_database_url,
+)
+from tests.service.conftest import execute
 
 
 def tables(url: URL) -> set[str]:
@@ -16,6 +25,11 @@ def tables(url: URL) -> set[str]:
         engine.dispose()
 
 
+def fetch(url: URL, statement: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(connection_string(url)) as connection:
+        return connection.execute(statement.encode()).fetchall()
+
+
 def test_migrations_lead_up_down_and_up_again(empty_database: URL) -> None:
     migrate(empty_database)
     first = tables(empty_database)
@@ -24,6 +38,41 @@ def test_migrations_lead_up_down_and_up_again(empty_database: URL) -> None:
     assert tables(empty_database) <= {"alembic_version"}
     migrate(empty_database)
     assert tables(empty_database) == first
+
+
+def test_whom_pictures_are_shown_to_survives_a_way_up_down_and_up(empty_database: URL) -> None:
+    migrate(empty_database, "0003")
+    job = "INSERT INTO jobs (id, owner, share, tier, lane, surface, prompt, seed, model, settings,"
+    job += " start_tag, total_steps) VALUES ('a', '', '', '', '', '', '', 1, '', '{}', 0, 0)"
+    old = "INSERT INTO pictures (job_id, index, hash, width, height, codes, hidden, in_gallery)"
+    rows = [(0, "false", "true"), (1, "false", "false"), (2, "true", "false"), (3, "true", "true")]
+    execute(
+        empty_database,
+        job,
+        *(
+            f"{old} VALUES ('a', {i}, 'x', 1, 1, '[]', {hidden}, {open_})"
+            for i, hidden, open_ in rows
+        ),
+    )
+    migrate(empty_database, "0004")
+    labels = "SELECT audience FROM pictures ORDER BY index"
+    assert fetch(empty_database, labels) == [
+        ("gallery",),
+        ("share_page",),
+        ("nobody",),
+        ("nobody",),
+    ]
+    execute(empty_database, "UPDATE pictures SET audience = 'owner' WHERE index = 0")
+    migrate(empty_database, "-1")
+    flags = "SELECT hidden, in_gallery FROM pictures ORDER BY index"
+    assert fetch(empty_database, flags) == [
+        (True, False),
+        (False, False),
+        (True, False),
+        (True, False),
+    ]
+    migrate(empty_database, "0004")
+    assert fetch(empty_database, labels) == [("nobody",), ("share_page",), ("nobody",), ("nobody",)]
 
 
 def test_the_tables_are_what_the_migrations_make(database_url: URL) -> None:

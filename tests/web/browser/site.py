@@ -111,11 +111,13 @@ class WaryClassifier:
     """Takes as many pictures for explicit as it is told to, and no more."""
 
     num_wary = 0
+    wary_score = 0.9
 
     def scores(self, pictures: Sequence[Image.Image]) -> list[float]:
         """Return for each picture how likely it is to be explicit."""
-        found = [0.9 if place < self.num_wary else 0.0 for place, _ in enumerate(pictures)]
-        self.num_wary -= found.count(0.9)
+        score = self.wary_score
+        found = [score if place < self.num_wary else 0.0 for place, _ in enumerate(pictures)]
+        self.num_wary -= found.count(score)
         return found
 
 
@@ -180,10 +182,10 @@ class Site:
         unhurried = UnhurriedBackend(backend)
         return HeldEngine(AsyncEngine(model, unhurried, config), unhurried)
 
-    def hide(self, number: int) -> None:
+    def hide(self, number: int, score: float = 0.9) -> None:
         """Take the next finished pictures, so many of them, for explicit."""
         self.engine.has_previews = False  # which would be judged as well
-        self.classifier.num_wary = number
+        self.classifier.num_wary, self.classifier.wary_score = number, score
 
     def run(self, work: Coroutine[Any, Any, _Result], timeout_s: float = 60) -> _Result:
         """Do work in the service's loop and return what it returns."""

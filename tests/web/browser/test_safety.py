@@ -105,6 +105,41 @@ def test_a_hidden_picture_is_on_no_page_and_in_no_grid(
     assert page.request.get(f"{site.address}/i/{hidden['hash']}.png").status == 404
 
 
+def test_a_picture_for_its_owner_alone_is_hidden_from_all_others(
+    visit: OpenVisitor, page: Page, site: Site
+) -> None:
+    site.hide(1, score=0.8)
+    job_id = draw(page, "a pink train")
+    see_done(page)
+    for _ in range(2):  # as it was told live, and as the server renders it
+        expect(page.locator("a.tile-picture")).to_have_count(9)
+        own = page.locator("a.tile-picture[data-note='Only you see this picture']")
+        expect(own).to_have_count(1)
+        expect(own).to_have_attribute("href", re.compile(rf"^/api/v1/jobs/{job_id}/own/\w+\.png$"))
+        assert own.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)")
+        expect(page.locator(".notices")).to_contain_text("is shown only to who asked for it")
+        page.reload()
+    own.click()
+    page.get_by_role("button", name="Report").click()
+    dialog = page.get_by_role("dialog", name="Only you see this picture")
+    expect(dialog).to_contain_text("a classifier takes it for sexual content (rule")
+    dialog.get_by_role("button", name="Ask for another look").click()
+    expect(dialog.get_by_text("Thank you. People will look at it.")).to_be_visible()
+    digest, *told = latest_report(site)
+    assert told == [job_id, "appeal", ""]
+    for scripts in (True, False):
+        other = visit(java_script_enabled=scripts).page(f"/g/{job_id}")
+        expect(other.locator("a.tile-picture")).to_have_count(8)
+        expect(other.locator(".tile-hidden")).to_have_count(1)
+        assert "/own/" not in other.content()
+        assert (
+            other.request.get(f"{site.address}/api/v1/jobs/{job_id}/own/{digest}.png").status == 404
+        )
+    page.goto(f"{site.address}/history")
+    expect(page.locator(".drawing")).to_contain_text("a pink train")
+    assert digest not in page.content()
+
+
 def test_without_scripts_a_picture_is_reported_and_a_hidden_one_appealed_for(
     visit: OpenVisitor, page: Page, site: Site
 ) -> None:

@@ -61,6 +61,16 @@ test("a preview never covers a finished picture, nor an older preview a newer on
   assert.equal(after([sharp, done, late]).tiles[3].url, "/i/h3.png");
 });
 
+test("a picture that is shown to its owner alone is marked for them, and hidden from others", () => {
+  const own = { audience: "owner", hidden_reason: "Only you.", url: "/api/v1/jobs/abc/own/h2.png" };
+  const mine = after([event("picture", 1, picture(2, own))]);
+  assert.deepEqual([mine.tiles[2].kind, mine.tiles[2].isPrivate], ["picture", true]);
+  assert.equal(mine.tiles[2].url, own.url);
+  assert.deepEqual(noticesOf(mine), ["Only you."]);
+  const theirs = after([event("picture", 1, picture(2, { ...own, hidden: true, url: null }))]);
+  assert.deepEqual([theirs.tiles[2].kind, theirs.tiles[2].isPrivate], ["hidden", false]);
+});
+
 test("a hidden picture has no address", () => {
   const hidden = { hidden: true, hidden_reason: "Hidden: violence.", url: "/i/secret.webp" };
   const state = after([event("picture", 1, picture(2, hidden))]);

@@ -49,6 +49,7 @@ export function picture(index, changes = {}) {
     height: 256,
     hidden: false,
     hidden_reason: null,
+    audience: "gallery",
     alt: "",
     ...changes,
   };

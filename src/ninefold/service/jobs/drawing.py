@@ -23,8 +23,10 @@ from ninefold.engine.request import (
     Previewed,
 )
 from ninefold.errors import NinefoldError
+from ninefold.safety.image_policy import Audience
 from ninefold.service import metrics, tracing
 from ninefold.service.jobs import transitions
+from ninefold.service.jobs.audiences import is_shown, key_of, path_of
 from ninefold.service.jobs.events import NewEvent
 from ninefold.service.jobs.picture_steps import Judgement, PictureSteps, StoredPicture
 from ninefold.service.jobs.refusal import PromptCheck
@@ -34,8 +36,6 @@ from ninefold.service.store.objects import (
     Objects,
     StorageError,
     content_hash,
-    hidden_key,
-    picture_key,
     preview_key,
 )
 from ninefold.service.store.retry import retrying
@@ -45,9 +45,8 @@ PROGRESS_PAUSE_S = 0.5
 
 
 _REMOVED = Judgement(
-    is_hidden=True,
+    audience=Audience.NOBODY,
     reason=transitions.REMOVED,
-    in_gallery=False,
     policy_version="removals",
     rule="removed",
 )
@@ -195,7 +194,8 @@ class JobDrawing:
         added = await retrying(write)
         self._require_held(added is not None)
         for each in added or ():
-            metrics.PICTURES.labels("hidden" if each.judgement.is_hidden else "shown").inc()
+            is_open = is_shown(each.judgement.audience, is_own=False)
+            metrics.PICTURES.labels("shown" if is_open else "hidden").inc()
 
     async def _find_removed(self) -> set[str]:
         looks = {stored.digest: stored.fingerprint for stored in self._finished.values()}
@@ -207,10 +207,10 @@ class JobDrawing:
         return await retrying(look)
 
     async def _put(self, stored: StoredPicture, judgement: Judgement) -> None:
-        key = hidden_key if judgement.is_hidden else picture_key
         for extension, data in stored.files.items():
+            key = key_of(judgement.audience, stored.digest, extension)
             # The same picture may be there, under another signature: what an address gives stays.
-            await self._studio.objects.put_once(key(stored.digest, extension), data)
+            await self._studio.objects.put_once(key, data)
 
     async def _finish(self, drawing: Drawing) -> None:
         pictures = sorted(drawing.pictures, key=lambda picture: picture.image_index)
@@ -270,24 +270,26 @@ class JobDrawing:
 
 
 def _to_judged(picture: Picture, stored: StoredPicture, judgement: Judgement) -> JudgedPicture:
-    hidden = judgement.is_hidden
+    audience = judgement.audience
     values = {
         "index": picture.image_index,
         "hash": stored.digest,
         "width": stored.width,
         "height": stored.height,
-        "hidden": hidden,
+        "audience": audience.label,
         "hidden_reason": judgement.reason,
-        "in_gallery": judgement.in_gallery and not hidden,
         "fingerprint": stored.fingerprint,
         "score": picture.score,
         "codes": list(picture.codes),
     }
+    # As everybody is told of it; `routes/jobs.py` tells its owner more.
+    is_open = is_shown(audience, is_own=False)
     event = {
         "index": picture.image_index,
         "hash": stored.digest,
-        "url": None if hidden else f"/i/{stored.digest}.png",
-        "hidden": hidden,
+        "url": path_of(audience, "", stored.digest) if is_open else None,
+        "hidden": not is_open,
         "hidden_reason": judgement.reason,
+        "audience": audience.label,
     }
     return JudgedPicture(values, event, judgement)

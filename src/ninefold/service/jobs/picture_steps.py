@@ -14,6 +14,7 @@ from PIL import Image
 
 from ninefold.pictures.png import Recipe, encode_png, without_texts
 from ninefold.safety.fingerprint import fingerprint, has_structure
+from ninefold.safety.image_policy import Audience
 from ninefold.safety.mark import MARK, put_mark
 from ninefold.service.store.objects import content_hash
 
@@ -30,11 +31,10 @@ _QUALITY = 90
 class Judgement:
     """What the picture policy says of a picture."""
 
-    is_hidden: bool = False
+    audience: Audience = Audience.GALLERY
+    """Whom it may be shown to."""
     reason: str | None = None
-    """One sentence for people; None where the picture is shown."""
-    in_gallery: bool = True
-    """Whether it may be shown to everybody; never where it is hidden."""
+    """One sentence for people; None where it may be shown to everybody."""
     policy_version: str | None = None
     """None where no policy was asked."""
     rule: str | None = None
@@ -99,9 +99,11 @@ class PictureSteps:
         return StoredPicture(content_hash(whole), files, image.width, image.height, looks)
 
     def preview(self, image: Image.Image) -> bytes | None:
-        """Return an unfinished picture as WebP; None where it is not to be shown."""
+        """Return an unfinished picture as WebP; None where it is not for the page of a job."""
         (judgement,) = self.judge([image])
-        return None if judgement.is_hidden else encode(image, "webp")
+        if judgement.audience < Audience.SHARE_PAGE:
+            return None
+        return encode(image, "webp")
 
 
 def with_recipe(picture: bytes, recipe: bytes) -> tuple[bytes, Recipe]:

@@ -7,12 +7,14 @@ from sqlalchemy import select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ninefold.safety.image_policy import Audience
 from ninefold.service.documents import (
     JobDocument,
     Links,
     PictureDocument,
     ProgressDocument,
 )
+from ninefold.service.jobs.audiences import is_shown, path_of
 from ninefold.service.jobs.estimate import expected_seconds
 from ninefold.service.jobs.load import place_of, read_capacity
 from ninefold.service.jobs.states import Status
@@ -30,25 +32,29 @@ class JobReader:
         self._engine = reading(engine)
         self._stalled_s = stalled_s
 
-    async def find(self, job_id: str, base_url: str = "") -> JobDocument | None:
+    async def find(
+        self, job_id: str, base_url: str = "", viewer: str | None = None
+    ) -> JobDocument | None:
         """Return a job, or None if there is none of this id.
 
         Args:
             job_id: its id.
             base_url: what addresses begin with; empty for paths.
+            viewer: who looks; the owner sees pictures that are hidden from others.
         """
         async with self._engine.connect() as connection:
             row = await self._row(connection, job_id)
             if row is None:
                 return None
-            return await self._read(connection, row, base_url)
+            return await self._read(connection, row, base_url, viewer)
 
     async def _read(
-        self, connection: AsyncConnection, row: RowMapping, base_url: str
+        self, connection: AsyncConnection, row: RowMapping, base_url: str, viewer: str | None
     ) -> JobDocument:
         position, eta_s = await self._place(connection, row)
         pictures = await self._pictures(connection, row["id"])
-        return to_document(row, pictures, position, eta_s, base_url)
+        is_own = row["owner"] == viewer
+        return to_document(row, pictures, position, eta_s, base_url, is_own=is_own)
 
     async def owner_of(self, job_id: str) -> str | None:
         """Return who may change a job, or None if there is none of this id."""
@@ -90,6 +96,8 @@ def to_document(
     position: int | None,
     eta_s: float | None,
     base_url: str = "",
+    *,
+    is_own: bool = False,
 ) -> JobDocument:
     """Return a job as JSON.
 
@@ -99,6 +107,7 @@ def to_document(
         position: where it waits, if it does.
         eta_s: seconds until its last picture is expected.
         base_url: what addresses begin with.
+        is_own: whether it is told to who asked for it.
     """
     job_id, status = row["id"], Status(row["status"])
     path = f"{base_url}/api/v1/jobs/{job_id}"
@@ -116,7 +125,9 @@ def to_document(
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         progress=ProgressDocument(codes=row["done_steps"], total_codes=row["total_steps"]),
-        pictures=[_to_picture(picture, row["prompt"], base_url) for picture in pictures],
+        pictures=[
+            _to_picture(picture, row["prompt"], base_url, is_own=is_own) for picture in pictures
+        ],
         grid_url=f"{path}/grid.png" if status is Status.DONE and pictures else None,
         notices=row["notices"],
         refusal=row["refusal"],
@@ -125,15 +136,19 @@ def to_document(
     )
 
 
-def _to_picture(row: RowMapping, prompt: str, base_url: str) -> PictureDocument:
+def _to_picture(row: RowMapping, prompt: str, base_url: str, *, is_own: bool) -> PictureDocument:
+    audience = Audience.named(row["audience"])
+    path = path_of(audience, row["job_id"], row["hash"])
+    is_hidden = not is_shown(audience, is_own=is_own)
     return PictureDocument(
         index=row["index"],
         rank=row["rank"],
         hash=row["hash"],
-        url=None if row["hidden"] else f"{base_url}/i/{row['hash']}.png",
+        url=None if is_hidden or path is None else base_url + path,
         width=row["width"],
         height=row["height"],
-        hidden=row["hidden"],
+        hidden=is_hidden,
         hidden_reason=row["hidden_reason"],
+        audience=audience.label,
         alt=f"{prompt}, picture {row['index'] + 1}",
     )

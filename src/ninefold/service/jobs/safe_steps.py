@@ -10,7 +10,6 @@ from PIL import Image
 from ninefold.pictures.png import Recipe
 from ninefold.safety.image_policy import (
     RULE,
-    Audience,
     ImagePolicy,
     OpenNsfw,
     PictureVerdict,
@@ -45,7 +44,9 @@ def build_steps(settings: Settings) -> PictureSteps:
     seal: Seal = leave_unsealed
     if settings.picture_policy:
         limits = Thresholds(
-            settings.hide_from_score, settings.hide_from_score, settings.keep_from_gallery_score
+            settings.hide_from_owner_score,
+            settings.hide_from_score,
+            settings.keep_from_gallery_score,
         )
         judge = judge_by(ImagePolicy(OpenNsfw(), limits))
     provenance = open_provenance(settings)
@@ -85,10 +86,7 @@ def seal_alike(provenance: Provenance, data: bytes, extension: str, of: bytes) -
 
 
 def judge_by(policy: ImagePolicy) -> Judge:
-    """Return what judges pictures by a policy.
-
-    Every job has a page that whoever has its address may see; what is not for that page is hidden.
-    """
+    """Return what judges pictures by a policy."""
 
     def judge(images: Sequence[Image.Image]) -> list[Judgement]:
         return [_judgement_of(verdict) for verdict in policy.check(images)]
@@ -98,9 +96,8 @@ def judge_by(policy: ImagePolicy) -> Judge:
 
 def _judgement_of(verdict: PictureVerdict) -> Judgement:
     return Judgement(
-        is_hidden=verdict.audience < Audience.SHARE_PAGE,
+        audience=verdict.audience,
         reason=verdict.reason,
-        in_gallery=verdict.audience is Audience.GALLERY,
         policy_version=verdict.policy_version,
         rule=None if verdict.threshold is None else RULE,
         score=round(verdict.score, 4),

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ninefold.generation.params import SamplingParams
 from ninefold.safety.fingerprint import is_copy
+from ninefold.safety.image_policy import Audience
 from ninefold.safety.verdict import Verdict
 from ninefold.service import metrics
 from ninefold.service.jobs.events import NewEvent, append, notify
@@ -169,18 +170,25 @@ async def find_removed(
     }
 
 
+_ACTIONS = {
+    Audience.NOBODY: "refuse",
+    Audience.OWNER: "restrict",
+    Audience.SHARE_PAGE: "hide",
+    Audience.GALLERY: "allow",
+}
+
+
 async def _record_judgement(
     connection: AsyncConnection, job_id: str, digest: str, judgement: Judgement
 ) -> None:
     if judgement.policy_version is None:
         return
-    action = "allow" if judgement.in_gallery else "hide"
     await decisions.record(
         connection,
         "picture",
         job_id=job_id,
         hash=digest,
-        action="refuse" if judgement.is_hidden else action,
+        action=_ACTIONS[judgement.audience],
         rule=judgement.rule,
         policy_version=judgement.policy_version,
         score=judgement.score,

@@ -77,7 +77,7 @@ TheUser = Annotated[Requester, Depends(_get_user)]
 async def draw_pictures(
     body: DrawBody, request: Request, gateway: TheGateway, user: TheUser
 ) -> Response:
-    """Draw pictures; where it is interrupted, return those that were finished."""
+    """Draw pictures; where it is interrupted, return none."""
     body.require_no_scripts()
     sha256 = await _read_sha256(gateway)
     asked = (body.override_settings or {}).get("sd_model_checkpoint")

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
-from ninefold.service.dependencies import TheGateway, TheRequester, base_url
+from ninefold.safety.image_policy import Audience
+from ninefold.service.dependencies import TheGateway, TheRequester, base_url, identify
 from ninefold.service.documents import (
     EventDocument,
     EventsDocument,
@@ -22,6 +23,7 @@ from ninefold.service.documents import (
 from ninefold.service.gateway import Gateway
 from ninefold.service.jobs import transitions
 from ninefold.service.jobs.acceptance import Wish
+from ninefold.service.jobs.audiences import path_of
 from ninefold.service.jobs.events import Event, read_events
 from ninefold.service.problems import MEDIA_TYPE, Problem, not_found
 from ninefold.service.submission import submit
@@ -65,10 +67,13 @@ async def create_job(
     return await submit(gateway, request, requester, wish, idempotency_key)
 
 
-@router.get("/{job_id}", responses=problems(404, 422, 503))
-async def read_job(job_id: JobId, request: Request, gateway: TheGateway) -> JobDocument:
-    """Return a job as it is now."""
-    return await find_job(gateway, request, job_id)
+@router.get("/{job_id}", responses=problems(401, 404, 422, 503))
+async def read_job(
+    job_id: JobId, request: Request, response: Response, gateway: TheGateway
+) -> JobDocument:
+    """Return a job as it is now, as who asks may see it."""
+    response.headers["Cache-Control"] = "private, no-cache"
+    return await find_job(gateway, request, job_id, await read_viewer(request, gateway))
 
 
 @router.delete("/{job_id}", responses=problems(401, 403, 404, 422, 503))
@@ -79,7 +84,7 @@ async def cancel_job(
     await require_owner(gateway, requester.owner, job_id)
     async with gateway.database.begin() as connection:
         await transitions.cancel(connection, job_id)
-    return await find_job(gateway, request, job_id)
+    return await find_job(gateway, request, job_id, requester.owner)
 
 
 @router.get(
@@ -87,7 +92,7 @@ async def cancel_job(
     response_model=EventsDocument,
     responses={
         200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
-        **problems(404, 422, 503),
+        **problems(401, 404, 422, 503),
     },
 )
 async def follow_job(
@@ -101,51 +106,67 @@ async def follow_job(
     """Follow a job: its events so far and then each as it happens, as server-sent events."""
     if await gateway.reader.owner_of(job_id) is None:
         raise not_found("job of this id")
+    viewer = await read_viewer(request, gateway)
     if last_event_id is not None and last_event_id.isdecimal():
         after = max(after, int(last_event_id))
     if not wait:
         async with gateway.database.connect() as connection:
             events = await read_events(connection, job_id, after)
-        documents = [await to_document(gateway, request, job_id, event) for event in events]
+        documents = [await to_document(gateway, request, job_id, event, viewer) for event in events]
         content = EventsDocument(events=documents).model_dump(mode="json")
         return JSONResponse(content, headers={"Cache-Control": "no-store"})
     return StreamingResponse(
-        _stream(gateway, request, job_id, after),
+        _stream(gateway, request, job_id, after, viewer),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
 async def _stream(
-    gateway: Gateway, request: Request, job_id: str, after: int
+    gateway: Gateway, request: Request, job_id: str, after: int, viewer: str
 ) -> AsyncIterator[bytes]:
     yield f"retry: {RETRY_MS}\n\n".encode()
     async for event in gateway.followers.follow(job_id, after):
         if event is None:
             yield KEEPALIVE_COMMENT
             continue
-        document = await to_document(gateway, request, job_id, event)
+        document = await to_document(gateway, request, job_id, event, viewer)
         data = json.dumps(document.model_dump(mode="json"), ensure_ascii=False)
         yield format_sse_event(data_str=data, event=event.type, id=str(event.seq))
 
 
 async def to_document(
-    gateway: Gateway, request: Request, job_id: str, event: Event
+    gateway: Gateway, request: Request, job_id: str, event: Event, viewer: str
 ) -> EventDocument:
-    """Return an event as JSON; the last one carries the whole job as `job`."""
+    """Return an event as JSON, as `viewer` may see it; the last one carries the job as `job`."""
     members: dict[str, Any] = dict(event.data)
+    is_for_owner = members.get("audience") == Audience.OWNER.label
+    if is_for_owner and await gateway.reader.owner_of(job_id) == viewer:
+        path = path_of(Audience.OWNER, job_id, members["hash"])
+        members |= {"url": path, "hidden": False}
     url = members.get("url")
     if isinstance(url, str) and url.startswith("/"):
         members["url"] = base_url(request, gateway) + url
     if event.is_last:
-        job = await find_job(gateway, request, job_id)
+        job = await find_job(gateway, request, job_id, viewer)
         members["job"] = job.model_dump(mode="json")
     return EventDocument(**{**members, "type": event.type, "seq": event.seq, "at": event.at})
 
 
-async def find_job(gateway: Gateway, request: Request, job_id: str) -> JobDocument:
-    """Return a job, or raise the problem that there is none."""
-    job = await gateway.reader.find(job_id, base_url(request, gateway))
+async def read_viewer(request: Request, gateway: Gateway) -> str:
+    """Return who looks, as an owner of jobs.
+
+    Raises:
+        Problem: the API key is not one of ours (`invalid_api_key`).
+    """
+    return (await identify(request, gateway)).owner
+
+
+async def find_job(
+    gateway: Gateway, request: Request, job_id: str, viewer: str | None = None
+) -> JobDocument:
+    """Return a job as `viewer` may see it, by default as everybody; raise the problem if none."""
+    job = await gateway.reader.find(job_id, base_url(request, gateway), viewer)
     if job is None:
         raise not_found("job of this id")
     return job

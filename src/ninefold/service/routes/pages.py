@@ -106,9 +106,9 @@ def _number(kind: type[int] | type[float], name: str, text: str) -> float:
 @router.get("/g/{job_id}")
 async def read_drawing(job_id: JobId, request: Request, gateway: TheGateway) -> Response:
     """Return the page of a drawing: live while it is drawn, complete and shareable after."""
-    job = await find_job(gateway, request, job_id)
-    owner = await gateway.reader.owner_of(job_id)
     requester = await identify(request, gateway)
+    job = await find_job(gateway, request, job_id, requester.owner)
+    owner = await gateway.reader.owner_of(job_id)
     async with gateway.database.begin() as connection:
         is_public = await is_published(connection, job_id)
         if is_public:

@@ -1,7 +1,8 @@
 """Pictures at addresses made from their content, previews, and all of a job's as one.
 
 A picture's address never changes what it means, so it may be kept for ever; one that an operator
-removed answers 410. Hidden pictures have no address.
+removed answers 410. What is for its owner alone has an address of the job, and no cache keeps it.
+Hidden pictures have no address.
 """
 
 import asyncio
@@ -14,22 +15,32 @@ from PIL import Image
 from sqlalchemy import select
 
 from ninefold.pictures.grid import grid
+from ninefold.safety.image_policy import Audience
 from ninefold.safety.provenance import Provenance
 from ninefold.service.byte_ranges import IMMUTABLE, respond
 from ninefold.service.dependencies import TheGateway
-from ninefold.service.documents import JobDocument
+from ninefold.service.documents import JobDocument, PictureDocument
 from ninefold.service.gateway import Gateway
+from ninefold.service.jobs.audiences import is_shown, key_of
 from ninefold.service.jobs.picture_steps import RECIPE, encode, with_recipe
 from ninefold.service.jobs.safe_steps import MEDIA_TYPES, seal_alike, seal_with
 from ninefold.service.problems import Problem, not_found
-from ninefold.service.routes.jobs import JobId, find_job, problems
-from ninefold.service.store.objects import content_hash, grid_key, picture_key, preview_key
+from ninefold.service.routes.jobs import JobId, find_job, problems, read_viewer
+from ninefold.service.store.objects import (
+    content_hash,
+    grid_key,
+    owner_key,
+    picture_key,
+    preview_key,
+)
 from ninefold.service.store.tables import RemovedPicture
 
 Extension = Literal["png", "webp", "jpg"]
 Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="blake3 of the PNG file.")]
 
 _HEADERS = {"Cross-Origin-Resource-Policy": "cross-origin", "Content-Security-Policy": "sandbox"}
+_OWN_HEADERS = {**_HEADERS, "Cross-Origin-Resource-Policy": "same-origin", "Vary": "Cookie"}
+_OWN_CACHE = "private, no-store"
 _GRID_CACHE = "public, max-age=300"
 
 router = APIRouter(tags=["pictures"])
@@ -64,20 +75,44 @@ async def read_picture(
     )
 
 
+@router.head("/api/v1/jobs/{job_id}/own/{digest}.{extension}", include_in_schema=False)
+@router.get(
+    "/api/v1/jobs/{job_id}/own/{digest}.{extension}",
+    response_class=Response,
+    responses={**_PICTURE, **problems(401, 404, 410, 416, 422, 503)},
+)
+async def read_own_picture(
+    job_id: JobId, digest: Digest, extension: Extension, request: Request, gateway: TheGateway
+) -> Response:
+    """Return a picture that is shown to who asked for it alone, to them."""
+    picture = await _find_picture(gateway, request, job_id, digest)
+    if picture.audience != Audience.OWNER.label:
+        raise not_found("picture of this job that is shown to you alone")
+    return respond(
+        request,
+        await _load_owned(gateway, digest, extension),
+        MEDIA_TYPES[extension],
+        etag=f"{digest}.{extension}",
+        cache_control=_OWN_CACHE,
+        headers=_OWN_HEADERS,
+    )
+
+
 @router.get(
     "/api/v1/jobs/{job_id}/pictures/{digest}.png",
     response_class=Response,
-    responses={**_PICTURE, **problems(404, 410, 422, 503)},
+    responses={**_PICTURE, **problems(401, 404, 410, 422, 503)},
 )
 async def read_picture_with_recipe(
     job_id: JobId, digest: Digest, request: Request, gateway: TheGateway
 ) -> Response:
     """Return a picture of a job as PNG that tells what it was drawn from, the prompt included."""
-    job = await find_job(gateway, request, job_id)
-    if not any(picture.hash == digest and not picture.hidden for picture in job.pictures):
-        raise not_found("picture of this job that is shown")
-    picture = await load_picture(gateway, digest, "png")
-    recipe = await gateway.objects.get(picture_key(digest, RECIPE))
+    found = await _find_picture(gateway, request, job_id, digest)
+    audience = Audience.named(found.audience)
+    is_own = audience is Audience.OWNER
+    load = _load_owned if is_own else load_picture
+    picture = await load(gateway, digest, "png")
+    recipe = await gateway.objects.get(key_of(audience, digest, RECIPE))
     if recipe is None:
         raise not_found("recipe of this picture")
     data = await asyncio.to_thread(_tell, gateway.provenance, picture, recipe)
@@ -86,9 +121,27 @@ async def read_picture_with_recipe(
         data,
         MEDIA_TYPES["png"],
         etag=content_hash(data),
-        cache_control="private, max-age=300",
-        headers=_HEADERS,
+        cache_control=_OWN_CACHE if is_own else "private, max-age=300",
+        headers=_OWN_HEADERS if is_own else _HEADERS,
     )
+
+
+async def _find_picture(
+    gateway: Gateway, request: Request, job_id: str, digest: str
+) -> PictureDocument:
+    """Return a picture of a job that is shown to who asks, or raise the problem that none is."""
+    job = await find_job(gateway, request, job_id, await read_viewer(request, gateway))
+    for picture in job.pictures:
+        if picture.hash == digest and not picture.hidden:
+            return picture
+    raise not_found("picture of this job that is shown")
+
+
+async def _load_owned(gateway: Gateway, digest: str, extension: str) -> bytes:
+    data = await gateway.objects.get(owner_key(digest, extension))
+    if data is None:
+        raise await _missing(gateway, digest)
+    return data
 
 
 @router.get(
@@ -182,6 +235,8 @@ def _recode(data: bytes, extension: str) -> bytes:
 async def load_grid(gateway: Gateway, job: JobDocument, extension: str) -> bytes:
     """Return all pictures of a finished job as one, from the store or made now and stored.
 
+    The same for everybody: what is shown to its owner alone is not in it.
+
     Raises:
         Problem: the job is not done (409), or nothing of it is shown (404).
         StorageError: the store cannot be read or written.
@@ -200,7 +255,7 @@ async def load_grid(gateway: Gateway, job: JobDocument, extension: str) -> bytes
 async def _make_grid(gateway: Gateway, job: JobDocument, extension: str) -> bytes:
     files = []
     for picture in job.pictures:
-        if not picture.hidden:
+        if is_shown(Audience.named(picture.audience), is_own=False):
             try:
                 files.append(await load_picture(gateway, picture.hash, "png"))
             except Problem:

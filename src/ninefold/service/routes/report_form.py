@@ -9,12 +9,14 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from ninefold.pictures.captions import clean
+from ninefold.safety.image_policy import Audience
 from ninefold.service.dependencies import TheGateway, TheRequester
 from ninefold.service.documents import JobDocument, PictureDocument
+from ninefold.service.jobs.audiences import is_shown
 from ninefold.service.page_answers import answer_page
 from ninefold.service.problems import invalid, not_found
 from ninefold.service.routes.gallery import MAX_NOTE, storable
-from ninefold.service.routes.jobs import JobId, find_job
+from ninefold.service.routes.jobs import JobId, find_job, read_viewer
 from ninefold.service.routes.pages import OwnForm
 from ninefold.service.routes.pictures import Digest
 from ninefold.service.store.reports import APPEAL, Reason, add_report
@@ -31,12 +33,13 @@ async def read_report_form(
     job_id: JobId, digest: Digest, request: Request, gateway: TheGateway
 ) -> Response:
     """Return the page that asks what is wrong with a picture, or with its being hidden."""
-    job = await find_job(gateway, request, job_id)
+    job = await find_job(gateway, request, job_id, await read_viewer(request, gateway))
     picture = _picture_of(job, digest)
     values = {
         "job_id": job_id,
         "prompt": clean(job.prompt),
         "picture": picture,
+        "is_appeal": _is_restricted(picture),
         "small_url": path_of(picture.url).removesuffix(".png") + ".webp",
         "note_length": MAX_NOTE,
     }
@@ -55,7 +58,7 @@ async def report(
             connection,
             digest,
             job_id=job_id,
-            reason=APPEAL if picture.hidden else _reason_of(form.get("reason")),
+            reason=APPEAL if _is_restricted(picture) else _reason_of(form.get("reason")),
             note=storable(str(form.get("note", "")))[:MAX_NOTE],
             reporter=requester.share,
         )
@@ -67,6 +70,11 @@ def _picture_of(job: JobDocument, digest: str) -> PictureDocument:
         if picture.hash == digest:
             return picture
     raise not_found("picture of this job")
+
+
+def _is_restricted(picture: PictureDocument) -> bool:
+    """Tell whether a picture is not shown to all who have the page's address."""
+    return not is_shown(Audience.named(picture.audience), is_own=False)
 
 
 def _reason_of(given: object) -> Reason:

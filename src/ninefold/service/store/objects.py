@@ -46,6 +46,15 @@ def hidden_key(digest: str, extension: str) -> str:
     return f"hidden/{digest[:2]}/{digest}.{extension}"
 
 
+def owner_key(digest: str, extension: str) -> str:
+    """Return where a picture lies that is shown to who asked for it alone."""
+    return f"owner/{digest[:2]}/{digest}.{extension}"
+
+
+PLACES = {"pictures": picture_key, "owner": owner_key, "hidden": hidden_key}
+"""Where finished pictures lie, by the beginning of their keys."""
+
+
 def preview_key(job_id: str, digest: str) -> str:
     """Return where a picture lies that is not finished."""
     return f"previews/{job_id}/{digest}.webp"

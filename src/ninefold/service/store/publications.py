@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ninefold.safety.image_policy import Audience
 from ninefold.service.store.clock import ago
 from ninefold.service.store.gallery_tables import Publication, Visit
 from ninefold.service.store.tables import PictureRow, RemovedPicture
@@ -146,8 +147,7 @@ def _shown() -> tuple[ColumnElement[bool], ...]:
         select(PictureRow.job_id)
         .where(
             PictureRow.job_id == Publication.job_id,
-            ~PictureRow.hidden,
-            PictureRow.in_gallery,
+            PictureRow.audience == Audience.GALLERY.label,
             ~removed,
         )
         .exists()
@@ -174,7 +174,11 @@ async def _hashes_of(
     removed = select(RemovedPicture.hash).where(RemovedPicture.hash == PictureRow.hash).exists()
     statement = (
         select(PictureRow.job_id, PictureRow.hash)
-        .where(PictureRow.job_id.in_(job_ids), ~PictureRow.hidden, PictureRow.in_gallery, ~removed)
+        .where(
+            PictureRow.job_id.in_(job_ids),
+            PictureRow.audience == Audience.GALLERY.label,
+            ~removed,
+        )
         .order_by(PictureRow.job_id, PictureRow.rank.nulls_last(), PictureRow.index)
     )
     found: dict[str, tuple[str, ...]] = {}

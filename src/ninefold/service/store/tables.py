@@ -129,10 +129,10 @@ class PictureRow(Base):
     """blake3 of the PNG file before it was signed, in hexadecimal."""
     width: Mapped[int]
     height: Mapped[int]
-    hidden: Mapped[bool] = mapped_column(server_default=text("false"))
+    audience: Mapped[str] = mapped_column(server_default=text("'gallery'"))
+    """Label of whom the picture policy lets see it, an `Audience`."""
     hidden_reason: Mapped[str | None]
-    in_gallery: Mapped[bool] = mapped_column(server_default=text("true"))
-    """Whether the picture policy lets everybody see it."""
+    """Why those beyond do not."""
     fingerprint: Mapped[str | None]
     """256 bits in hexadecimal that say what it looks like."""
     score: Mapped[float | None]

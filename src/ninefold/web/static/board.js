@@ -163,9 +163,10 @@ export class Board {
   /** @param {Tile} tile */
   frameOf(tile) {
     const attributes = { class: "tile-picture" };
-    return tile.kind === "picture"
-      ? element("a", { ...attributes, href: tile.url })
-      : element("span", attributes);
+    if (tile.kind !== "picture") return element("span", attributes);
+    const frame = element("a", { ...attributes, href: tile.url });
+    if (tile.isPrivate) frame.dataset.note = this.say("live.own-picture");
+    return frame;
   }
 
   /**

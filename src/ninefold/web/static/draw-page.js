@@ -215,9 +215,10 @@ on("open-picture", ({ index }) => {
 lightbox.root.addEventListener("close", () => {
   if (history.state?.isLightbox) history.back();
 });
-on("report-picture", ({ hash }) => {
+on("report-picture", ({ hash, reason, isPrivate }) => {
   reportedHash = hash;
-  report.open();
+  if (isPrivate) report.appeal(reason, say("live.own-picture"));
+  else report.open();
 });
 on("appeal-picture", ({ hash, reason }) => {
   reportedHash = hash;

@@ -21,13 +21,13 @@ import { pathOf, smallFileOf } from "./job-state.js";
 export const MAX_ENTRIES = 500;
 
 /**
- * Return what is remembered of a job.
+ * Return what is remembered of a job; not pictures that no cache may keep, as they are for one alone.
  *
  * @param {JobDocument} job
  * @returns {HistoryEntry}
  */
 export function entryOf(job) {
-  const shown = job.pictures.filter((picture) => !picture.hidden && picture.url);
+  const shown = job.pictures.filter((picture) => !picture.hidden && pathOf(picture.url).startsWith("/i/"));
   const inOrder = shown.toSorted((a, b) => (a.rank ?? a.index) - (b.rank ?? b.index));
   return {
     id: job.id,

@@ -13,8 +13,9 @@
  * @property {string|null} url of the PNG, absolute or a path
  * @property {number} width
  * @property {number} height
- * @property {boolean} hidden
+ * @property {boolean} hidden from who reads this
  * @property {string|null} hidden_reason
+ * @property {string} [audience] whom it may be shown to: nobody, owner, share_page or gallery
  * @property {string} alt
  */
 
@@ -49,7 +50,8 @@
  * @property {string} url path of the PNG or the preview; empty where there is nothing to show
  * @property {string} hash empty until the picture is finished
  * @property {number} codes drawn so far, as far as a preview told
- * @property {string} reason why it is hidden
+ * @property {string} reason why it is hidden, or not for everybody
+ * @property {boolean} isPrivate whether it is shown to who asked for it alone
  */
 
 /**
@@ -65,6 +67,9 @@
  * @property {number[]} order indices as they are shown, the best first once ranked
  * @property {number} lastSeq the last event that was folded in
  */
+
+/** @type {Omit<Tile, "index">} */
+const WAITING = { kind: "waiting", url: "", hash: "", codes: 0, reason: "", isPrivate: false };
 
 const ENDED = new Set(["done", "refused", "failed", "cancelled"]);
 
@@ -92,14 +97,7 @@ export function isEnded(status) {
 export function stateOf(job, now) {
   const count = Math.max(job.settings.count ?? 9, job.pictures.length);
   /** @type {Tile[]} */
-  const tiles = Array.from({ length: count }, (_, index) => ({
-    index,
-    kind: "waiting",
-    url: "",
-    hash: "",
-    codes: 0,
-    reason: "",
-  }));
+  const tiles = Array.from({ length: count }, (_, index) => ({ index, ...WAITING }));
   const positions = job.pictures.map((picture) => picture.index);
   const first = positions.length === count ? Math.min(...positions) : 0;
   for (const tile of tiles) tile.index += first;
@@ -207,6 +205,7 @@ function withPicture(tiles, picture) {
       url: picture.hidden ? "" : pathOf(picture.url),
       hash: picture.hash,
       reason: picture.hidden_reason ?? "",
+      isPrivate: !picture.hidden && picture.audience === "owner",
     };
   });
 }
@@ -290,7 +289,7 @@ export function secondsSoFar(state, now) {
 }
 
 /**
- * Return what a person should know of a drawing, why pictures are hidden included.
+ * Return what a person should know of a drawing, why others do not see pictures included.
  * @param {JobState} state
  */
 export function noticesOf(state) {

@@ -1,6 +1,6 @@
 /**
  * One picture, large.
- * Down: open(state, index), update(state). Up: `report-picture` {hash}, and the dialog's `close`.
+ * Down: open(state, index), update(state). Up: `report-picture` {hash, reason, isPrivate}, and the dialog's `close`.
  */
 
 import { stepAround, swipeStep } from "./choices.js";
@@ -138,7 +138,8 @@ export class Lightbox {
       const about = { title: cleanPrompt(state.job.prompt), url: new URL(`/g/${state.job.id}`, location.href).href };
       await shareFile(tile.url, fileName(state.job.prompt, `${tile.index + 1}.png`), about);
     } else if (action === "report") {
-      const detail = { hash: tile.hash };
+      const { hash, reason, isPrivate } = tile;
+      const detail = { hash, reason, isPrivate };
       this.root.dispatchEvent(new CustomEvent("report-picture", { bubbles: true, detail }));
     }
   }

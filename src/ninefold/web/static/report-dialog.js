@@ -1,6 +1,6 @@
 /**
  * Asks what is wrong with a picture, or with its being hidden.
- * Down: open(), appeal(why), done(text). Up: `send-report` {reason, note}.
+ * Down: open(), appeal(why, title), done(text). Up: `send-report` {reason, note}.
  */
 
 import { need } from "./element.js";
@@ -38,10 +38,13 @@ export class ReportDialog {
 
   /**
    * Say why a picture is hidden, and ask whether somebody should look at it.
+   *
    * @param {string} why
+   * @param {string} title where it is hidden from others alone
    */
-  appeal(why) {
+  appeal(why, title = "") {
     this.show("appeal", why);
+    if (title) need(this.root, "#report-title", HTMLElement).textContent = title;
   }
 
   /**
