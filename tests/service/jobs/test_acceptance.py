@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, func, select, text
+from sqlalchemy import URL, event, func, select, text
 
 from ninefold.service.administration import Administration
 from ninefold.service.store.tables import Job
@@ -166,3 +166,19 @@ async def test_job_entry_and_event_commit_together_or_not_at_all(service: Runnin
         for table in ("jobs", "procrastinate_jobs", "shares"):
             count = await connection.execute(text(f"SELECT count(*) FROM {table}"))
             assert count.scalar_one() == 0, table
+
+
+async def test_accepting_a_job_waits_for_few_statements(service: RunningService) -> None:
+    statements: list[str] = []
+    event.listen(
+        service.gateway.database.sync_engine,
+        "before_cursor_execute",
+        lambda *told: statements.append(told[2]),
+    )
+    counts = []
+    for number in range(5):
+        before = len(statements)
+        await service.post(f"prompt {number}")
+        counts.append(len(statements) - before)
+    # Housekeeping may add some of its own to one or the other; the queue's entry is not seen here.
+    assert min(counts) == 3, statements

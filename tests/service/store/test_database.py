@@ -5,14 +5,16 @@ from typing import Any
 import psycopg
 import pytest
 from alembic import command
-from sqlalchemy import URL, create_engine, inspect
+from sqlalchemy import URL, create_engine, inspect, text
 
 from ninefold.errors import NinefoldError, UserError
 from ninefold.service.store.database import (
     alembic_config,
+    build_async_engine,
     connection_string,
     migrate,
     parse_database_url,
+    reading,
 )
 from tests.service.conftest import execute
 
@@ -95,3 +97,39 @@ def test_other_databases_are_refused_in_a_sentence(url: str) -> None:
 def test_a_server_that_is_not_there_is_named_in_a_sentence() -> None:
     with pytest.raises(NinefoldError, match="database cannot be used"):
         migrate(parse_database_url("postgresql://nobody@127.0.0.1:1/nothing"))
+
+
+PID = text("SELECT pg_backend_pid()")
+
+
+@pytest.mark.anyio
+async def test_a_connection_that_the_server_closed_is_replaced_before_it_is_used(
+    database_url: URL,
+) -> None:
+    engine = build_async_engine(database_url, pool_size=1)
+    try:
+        async with engine.begin() as connection:
+            first = (await connection.execute(PID)).scalar_one()
+        async with engine.begin() as connection:
+            assert (await connection.execute(PID)).scalar_one() == first
+        execute(database_url, f"SELECT pg_terminate_backend({first}, 5000)")
+        async with engine.begin() as connection:
+            assert (await connection.execute(PID)).scalar_one() != first
+    finally:
+        await engine.dispose()
+
+
+@pytest.mark.anyio
+async def test_reading_needs_no_transaction_and_writing_keeps_its_own(database_url: URL) -> None:
+    engine = build_async_engine(database_url, pool_size=1)
+    state = text("SELECT now() = statement_timestamp()")
+    try:
+        for _ in range(2):  # the same connection serves both, one after the other
+            async with reading(engine).connect() as connection:
+                await connection.execute(PID)
+                assert (await connection.execute(state)).scalar_one() is True
+            async with engine.begin() as connection:
+                await connection.execute(PID)
+                assert (await connection.execute(state)).scalar_one() is False
+    finally:
+        await engine.dispose()
