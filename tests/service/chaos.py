@@ -226,7 +226,7 @@ class Trial:
 
     def count(self, query: str) -> int:
         """Return the number that a query gives, waiting for a database that restarts."""
-        for _ in range(100):
+        for _ in range(600):
             try:
                 with psycopg.connect(connection_string(self.postgres.url)) as connection:
                     row = connection.execute(query.encode()).fetchone()
