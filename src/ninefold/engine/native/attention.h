@@ -9,6 +9,7 @@
 namespace {
 
 constexpr int kKeys = kLanes;  // keys that lie side by side
+constexpr int kMaxLength = 4096, kMaxWidth = 256;
 
 // Keys lie in blocks of 16: (blocks, width / group, 16, group); values in groups of positions:
 // (positions / group, width, group), a group being one float32 or two bfloat16.
@@ -34,15 +35,13 @@ void write_key_value(void* keys, void* values, int64_t position, int64_t width, 
   }
 }
 
-constexpr int kMaxLength = 4096;
-
 // One head of one row over `length` positions: softmax(query · keys / √width) · values.
 template <bool IsBf16>
 void attend(const float* query, const void* keys, const void* values, int64_t length,
             int64_t width, float* out) {
   constexpr int64_t kKind = IsBf16 ? kBfloat16 : kFloat32;
   alignas(64) float scores[kMaxLength];
-  alignas(64) uint32_t packed[256];
+  alignas(64) uint32_t packed[kMaxWidth];
   const int64_t groups = IsBf16 ? width / 2 : width;
   convert(kKind, query, width, packed, nullptr);
   const Floats scale = all(1.0f / std::sqrt(static_cast<float>(width)));

@@ -1,9 +1,10 @@
 """The native backend: the decoder's step in C++, in float32, bfloat16 or eight bits.
 
-Norms, the residual stream, softmax and sums are float32 in every kind; keys and values are bfloat16
-except in float32. The eight-bit kind rounds weights with a scale a column and inputs with a scale a
-row, so that no row has a part in another's rounding; its last product of a layer, whose inputs have
-outliers, is bfloat16. Texts are read by the model's encoder, without their padding.
+Norms, the residual stream, softmax and sums are float32 in every kind; keys and values are of the
+kind's format, but those of texts bfloat16 where those of codes have eight bits. The eight-bit kind
+rounds weights with a scale a column, inputs with a scale a row, keys and values with a scale a head
+and position, so that no row has a part in another's rounding; its last product of a layer, whose
+inputs have outliers, is bfloat16. Texts are read by the model's encoder, without their padding.
 """
 
 import ctypes
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from ninefold.engine.backend import Rows
 from ninefold.engine.native.structures import (
     KEY_BLOCK,
+    KINDS,
     PANEL,
     Decoder,
     Kind,
@@ -31,7 +33,7 @@ ACTIVATIONS = {"gelu": 0, "gelu_new": 1, "gelu_fast": 1, "silu": 2, "swish": 2, 
 
 LANES = 16
 
-_MAX_LENGTH = 4096
+_MAX_LENGTH, _MAX_WIDTH = 4096, 256
 
 
 def check_supported(config: DalleBartConfig) -> None:
@@ -49,7 +51,9 @@ def check_supported(config: DalleBartConfig) -> None:
         f"activation_function={config.activation_function!r}": (
             config.activation_function not in ACTIVATIONS
         ),
-        f"a head width of {config.decoder_head_width}": bool(config.decoder_head_width % 16),
+        f"a head width of {config.decoder_head_width}": (
+            bool(config.decoder_head_width % 16) or config.decoder_head_width > _MAX_WIDTH
+        ),
         f"{config.image_length} codes a picture": config.image_length > _MAX_LENGTH,
     }
     for option, is_hindrance in limits.items():
@@ -111,7 +115,8 @@ class NativeBackend:
                 keys, values = projection.keys_values(states)
                 keys = keys.float().contiguous()
                 values = values.float().contiguous()
-                offset = entry * heads * max_length * width * self._cache_bytes
+                text_bytes = _cache_bytes(_text_kind(self.kind), width)
+                offset = entry * heads * max_length * text_bytes
                 self.library.write_text(
                     ctypes.c_int64(self.kind != "float32"),
                     ctypes.c_void_p(layer.text_keys + offset),
@@ -154,13 +159,10 @@ class NativeBackend:
         )
         return Selection(codes, kept, is_finite)
 
-    @property
-    def _cache_bytes(self) -> int:
-        return 4 if self.kind == "float32" else 2
-
-    def _cache(self, entries: int, length: int) -> int:
+    def _cache(self, kind: Kind, entries: int, length: int) -> int:
         """Allocate keys or values and return their address."""
-        size = entries * _whole_blocks(length) * self.config.d_model * self._cache_bytes
+        heads, width = self.config.decoder_attention_heads, self.config.decoder_head_width
+        size = entries * heads * _whole_blocks(length) * _cache_bytes(kind, width)
         return self._packer.keep(torch.zeros(size // 4, dtype=torch.int32))
 
     def _pack_layer(self, target: Layer, layer: DecoderLayer, num_rows: int) -> None:
@@ -181,10 +183,11 @@ class NativeBackend:
         down: Kind = "bfloat16" if self.kind == "int8" else self.kind
         target.down = packer.linear(down, ffn.down.weight)
         config = self.config
-        target.keys = self._cache(num_rows, config.image_length)
-        target.values = self._cache(num_rows, config.image_length)
-        target.text_keys = self._cache(self.num_texts, config.max_text_length)
-        target.text_values = self._cache(self.num_texts, config.max_text_length)
+        target.keys = self._cache(self.kind, num_rows, config.image_length)
+        target.values = self._cache(self.kind, num_rows, config.image_length)
+        text_kind = _text_kind(self.kind)
+        target.text_keys = self._cache(text_kind, self.num_texts, config.max_text_length)
+        target.text_values = self._cache(text_kind, self.num_texts, config.max_text_length)
         text_format = next(self.encoder.parameters()).dtype
         text.k_proj.to(text_format)
         text.v_proj.to(text_format)
@@ -202,7 +205,7 @@ class NativeBackend:
 
         embed_norm = packer.norm(decoder.embed_ln)
         return Decoder(
-            is_bf16_cache=self.kind != "float32",
+            cache_kind=KINDS[self.kind],
             layers=config.decoder_layers,
             width=width,
             heads=config.decoder_attention_heads,
@@ -227,6 +230,16 @@ class NativeBackend:
             row_scale=scratch(1),
             inputs=scratch(max(width, inner) + 1),
         )
+
+
+def _text_kind(kind: Kind) -> Kind:
+    """Format of the texts' keys and values."""
+    return "float32" if kind == "float32" else "bfloat16"
+
+
+def _cache_bytes(kind: Kind, width: int) -> int:
+    """Bytes of a head's key, or value, at one position; eight bits have a scale beside them."""
+    return {"float32": 4 * width, "bfloat16": 2 * width, "int8": width + 4}[kind]
 
 
 def _whole_blocks(length: int) -> int:

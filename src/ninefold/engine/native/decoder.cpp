@@ -5,7 +5,7 @@
 // It knows nothing of where weights come from, of guidance, of sampling or of requests. Everything
 // is given by plain structures, which `structures.py` mirrors. Between operations all is float32.
 
-#include "attention.h"
+#include "byte_attention.h"
 #include "image.h"
 #include "selection.h"
 #include "winograd.h"
@@ -20,7 +20,7 @@ struct Layer {
 };
 
 struct Decoder {
-  int64_t is_bf16_cache, layers, width, heads, inner, length, text_length, activation;
+  int64_t cache_kind, layers, width, heads, inner, length, text_length, activation;
   float embed_scale;
   const float *embed_tokens, *embed_positions;  // positions may be null
   Norm embed_norm, final_norm;
@@ -32,6 +32,11 @@ struct Decoder {
   float *x, *wide, *attended, *row_scale;
   uint32_t* inputs;
 };
+
+// Bytes of a head's key, or value, at one position; eight bits have a scale beside them.
+int64_t cache_bytes(int64_t kind, int64_t width) {
+  return kind == kFloat32 ? 4 * width : kind == kBfloat16 ? 2 * width : width + 4;
+}
 
 struct Step {
   const Decoder& decoder;
@@ -77,20 +82,29 @@ struct Step {
     });
   }
 
-  template <bool IsBf16>
+  template <int64_t Cache>
   void attend_self(const Layer& layer) const {
     const int64_t width = decoder.width, heads = decoder.heads, size = width / heads;
     const int64_t stride = padded(3 * width);
-    const int64_t bytes = IsBf16 ? 2 : 4;
+    const int64_t bytes = decoder.length * cache_bytes(Cache, size);  // of a head
     parallel_for(rows * heads, [&](int64_t task) {
       const int64_t r = task / heads, h = task % heads;
       const float* qkv = decoder.wide + r * stride + h * size;
-      const int64_t offset = (places[r] * heads + h) * decoder.length * size * bytes;
+      const int64_t offset = (places[r] * heads + h) * bytes;
       char* keys = static_cast<char*>(layer.keys) + offset;
       char* values = static_cast<char*>(layer.values) + offset;
-      write_key_value<IsBf16>(keys, values, positions[r], size, qkv + width, qkv + 2 * width);
-      attend<IsBf16>(qkv, keys, values, positions[r] + 1, size,
-                     decoder.attended + r * width + h * size);
+      float* out = decoder.attended + r * width + h * size;
+      const int64_t position = positions[r];
+#if HAS_AVX512
+      if constexpr (Cache == kInt8) {
+        write_bytes(keys, values, position, size, qkv + width, qkv + 2 * width);
+        attend_bytes(qkv, keys, values, position + 1, size, keys + bytes, out);
+        return;
+      }
+#endif
+      constexpr bool kIsBf16 = Cache == kBfloat16;
+      write_key_value<kIsBf16>(keys, values, position, size, qkv + width, qkv + 2 * width);
+      attend<kIsBf16>(qkv, keys, values, position + 1, size, out);
     });
     feed_attended(layer.self_out);
   }
@@ -130,7 +144,7 @@ struct Step {
     });
   }
 
-  template <bool IsBf16>
+  template <int64_t Cache>
   void run(float* logits) const {
     const int64_t narrow = padded(decoder.width);
     embed();
@@ -138,11 +152,11 @@ struct Step {
       const Layer& layer = decoder.layer[index];
       add_and_feed(nullptr, index ? narrow : 0, &layer.self_pre, layer.qkv);
       multiply_rows(layer.qkv);
-      attend_self<IsBf16>(layer);
+      attend_self<Cache>(layer);
       multiply_rows(layer.self_out);
       add_and_feed(&layer.self_post, narrow, &layer.cross_pre, layer.cross_query);
       multiply_rows(layer.cross_query);
-      attend_text<IsBf16>(layer);
+      attend_text<Cache != kFloat32>(layer);
       multiply_rows(layer.cross_out);
       add_and_feed(&layer.cross_post, narrow, &layer.ffn_pre, layer.gate_up);
       multiply_rows(layer.gate_up);
@@ -164,9 +178,10 @@ void step(const Decoder* decoder, int64_t rows, const int64_t* places, const int
           const int64_t* positions, const int64_t* texts, float* logits) {
   const Step step{*decoder, rows, places, tokens, positions, texts};
 #if HAS_AVX512
-  if (decoder->is_bf16_cache) return step.run<true>(logits);
+  if (decoder->cache_kind == kInt8) return step.run<kInt8>(logits);
+  if (decoder->cache_kind == kBfloat16) return step.run<kBfloat16>(logits);
 #endif
-  step.run<false>(logits);
+  step.run<kFloat32>(logits);
 }
 
 // A product alone, for tests and measurements: float32 (rows, inputs) to (rows, padded outputs).

@@ -25,6 +25,7 @@ InstructionSet = Literal["avx512", "avx2"]
 SOURCES = (
     "decoder.cpp",
     "attention.h",
+    "byte_attention.h",
     "image.h",
     "pool.h",
     "products.h",

@@ -106,7 +106,7 @@ class Decoder(ctypes.Structure):
         *(
             (name, _Number)
             for name in (
-                "is_bf16_cache",
+                "cache_kind",
                 "layers",
                 "width",
                 "heads",
