@@ -158,8 +158,7 @@ def decoding_work(config: DalleBartConfig, num_codes: int, num_images: int, kind
     weights = _decoder_weights(config, num_codes, kind)
     width = {"float32": 4, "bfloat16": 2, "int8": 1}
     steps = config.image_length
-    cache_bytes = 4 if kind == "float32" else 2
-    read = 2 * config.decoder_layers * rows * config.d_model * cache_bytes * steps * (steps + 1) / 2
+    read = 2 * config.decoder_layers * rows * config.d_model * width[kind] * steps * (steps + 1) / 2
     operations = {k: 2.0 * n * rows * steps for k, n in weights.items()}
     return Work(operations, steps * sum(n * width[k] for k, n in weights.items()) + read)
 

@@ -64,6 +64,16 @@ def test_logits_are_those_of_the_model_within_the_format(kind: Kind) -> None:
     assert difference(build_dallebart(), kind) < TOLERANCE[kind]
 
 
+@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize(("d_model", "heads"), [(96, 1), (64, 4), (256, 1), (160, 2)])
+def test_attention_over_many_positions_is_that_of_the_model(
+    kind: Kind, d_model: int, heads: int
+) -> None:
+    sizes = {"d_model": d_model, "decoder_attention_heads": heads, "image_length": 37}
+    model = build_dallebart(dataclasses.replace(DALLEBART, **sizes))
+    assert difference(model, kind) < TOLERANCE[kind]
+
+
 @pytest.mark.native("float32")
 @pytest.mark.parametrize(
     "changes",
@@ -92,6 +102,7 @@ def test_every_option_that_it_takes_is_computed_right(changes: dict[str, Any]) -
         ({"use_glu": False}, "use_glu"),
         ({"activation_function": "smelu"}, "smelu"),
         ({"decoder_attention_heads": 4}, "head width of 8"),
+        ({"d_model": 272, "decoder_attention_heads": 1}, "head width of 272"),
     ],
 )
 def test_an_option_that_it_does_not_do_is_refused(changes: dict[str, Any], option: str) -> None:

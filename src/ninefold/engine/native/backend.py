@@ -115,13 +115,11 @@ class NativeBackend:
                 keys, values = projection.keys_values(states)
                 keys = keys.float().contiguous()
                 values = values.float().contiguous()
-                text_bytes = _cache_bytes(_text_kind(self.kind), width)
-                offset = entry * heads * max_length * text_bytes
                 self.library.write_text(
                     ctypes.c_int64(self.kind != "float32"),
-                    ctypes.c_void_p(layer.text_keys + offset),
-                    ctypes.c_void_p(layer.text_values + offset),
-                    *map(ctypes.c_int64, (heads, length, max_length, width)),
+                    ctypes.c_void_p(layer.text_keys),
+                    ctypes.c_void_p(layer.text_values),
+                    *map(ctypes.c_int64, (entry, heads, length, max_length, width)),
                     ctypes.c_void_p(keys.data_ptr()),
                     ctypes.c_void_p(values.data_ptr()),
                 )
@@ -238,8 +236,11 @@ def _text_kind(kind: Kind) -> Kind:
 
 
 def _cache_bytes(kind: Kind, width: int) -> int:
-    """Bytes of a head's key, or value, at one position; eight bits have a scale beside them."""
-    return {"float32": 4 * width, "bfloat16": 2 * width, "int8": width + 4}[kind]
+    """Bytes of a head's key at one position, and at least those of its value.
+
+    Beside keys of eight bits lie their scale and that of the value.
+    """
+    return {"float32": 4 * width, "bfloat16": 2 * width, "int8": width + 8}[kind]
 
 
 def _whole_blocks(length: int) -> int:

@@ -33,11 +33,6 @@ struct Decoder {
   uint32_t* inputs;
 };
 
-// Bytes of a head's key, or value, at one position; eight bits have a scale beside them.
-int64_t cache_bytes(int64_t kind, int64_t width) {
-  return kind == kFloat32 ? 4 * width : kind == kBfloat16 ? 2 * width : width + 4;
-}
-
 struct Step {
   const Decoder& decoder;
   int64_t rows;
@@ -82,45 +77,43 @@ struct Step {
     });
   }
 
-  template <int64_t Cache>
+  // act(row, first head, last head) in parallel, rows whole where there are enough of them: what a
+  // row reads of its cache then lies together.
+  template <typename Act>
+  void each_head(const Act& act) const {
+    const int64_t heads = decoder.heads, wanted = 4 * omp_get_max_threads();
+    const int64_t parts = std::min(heads, (wanted + rows - 1) / rows);
+    parallel_for(rows * parts, [&](int64_t task) {
+      const int64_t part = task % parts;
+      act(task / parts, heads * part / parts, heads * (part + 1) / parts);
+    });
+  }
+
+  template <int64_t Kind>
   void attend_self(const Layer& layer) const {
     const int64_t width = decoder.width, heads = decoder.heads, size = width / heads;
     const int64_t stride = padded(3 * width);
-    const int64_t bytes = decoder.length * cache_bytes(Cache, size);  // of a head
-    parallel_for(rows * heads, [&](int64_t task) {
-      const int64_t r = task / heads, h = task % heads;
-      const float* qkv = decoder.wide + r * stride + h * size;
-      const int64_t offset = (places[r] * heads + h) * bytes;
-      char* keys = static_cast<char*>(layer.keys) + offset;
-      char* values = static_cast<char*>(layer.values) + offset;
-      float* out = decoder.attended + r * width + h * size;
-      const int64_t position = positions[r];
-#if HAS_AVX512
-      if constexpr (Cache == kInt8) {
-        write_bytes(keys, values, position, size, qkv + width, qkv + 2 * width);
-        attend_bytes(qkv, keys, values, position + 1, size, keys + bytes, out);
-        return;
-      }
-#endif
-      constexpr bool kIsBf16 = Cache == kBfloat16;
-      write_key_value<kIsBf16>(keys, values, position, size, qkv + width, qkv + 2 * width);
-      attend<kIsBf16>(qkv, keys, values, position + 1, size, out);
+    each_head([&](int64_t r, int64_t begin, int64_t end) {
+      const float* qkv = decoder.wide + r * stride;
+      const Cached own =
+          cached<Kind>(layer.keys, layer.values, places[r], decoder.length, heads, size);
+      for (int64_t h = begin; h < end; h++)
+        write_key_value<Kind>(own, h, positions[r], qkv + width + h * size,
+                              qkv + 2 * width + h * size);
+      attend<Kind>(qkv, own, positions[r] + 1, begin, end, decoder.attended + r * width);
     });
     feed_attended(layer.self_out);
   }
 
-  template <bool IsBf16>
+  template <int64_t Kind>
   void attend_text(const Layer& layer) const {
-    const int64_t width = decoder.width, heads = decoder.heads, size = width / heads;
-    const int64_t stride = padded(width), bytes = IsBf16 ? 2 : 4;
-    parallel_for(rows * heads, [&](int64_t task) {
-      const int64_t r = task / heads, h = task % heads;
-      const int64_t offset = (texts[r] * heads + h) * decoder.text_length * size * bytes;
-      attend<IsBf16>(decoder.wide + r * stride + h * size,
-                     static_cast<char*>(layer.text_keys) + offset,
-                     static_cast<char*>(layer.text_values) + offset,
-                     decoder.text_lengths[texts[r]], size,
-                     decoder.attended + r * width + h * size);
+    const int64_t width = decoder.width, heads = decoder.heads;
+    const int64_t stride = padded(width);
+    each_head([&](int64_t r, int64_t begin, int64_t end) {
+      const Cached text = cached<Kind>(layer.text_keys, layer.text_values, texts[r],
+                                       decoder.text_length, heads, width / heads);
+      attend<Kind>(decoder.wide + r * stride, text, decoder.text_lengths[texts[r]], begin, end,
+                   decoder.attended + r * width);
     });
     feed_attended(layer.cross_out);
   }
@@ -156,7 +149,7 @@ struct Step {
       multiply_rows(layer.self_out);
       add_and_feed(&layer.self_post, narrow, &layer.cross_pre, layer.cross_query);
       multiply_rows(layer.cross_query);
-      attend_text<Cache != kFloat32>(layer);
+      attend_text<Cache == kFloat32 ? kFloat32 : kBfloat16>(layer);
       multiply_rows(layer.cross_out);
       add_and_feed(&layer.cross_post, narrow, &layer.ffn_pre, layer.gate_up);
       multiply_rows(layer.gate_up);
