@@ -69,7 +69,11 @@ def test_logits_are_those_of_the_model_within_the_format(kind: Kind) -> None:
 def test_attention_over_many_positions_is_that_of_the_model(
     kind: Kind, d_model: int, heads: int
 ) -> None:
-    sizes = {"d_model": d_model, "decoder_attention_heads": heads, "image_length": 37}
+    sizes: dict[str, Any] = {
+        "d_model": d_model,
+        "decoder_attention_heads": heads,
+        "image_length": 37,
+    }
     model = build_dallebart(dataclasses.replace(DALLEBART, **sizes))
     assert difference(model, kind) < TOLERANCE[kind]
 
