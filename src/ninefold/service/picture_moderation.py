@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ninefold.errors import UserError
 from ninefold.safety.fingerprint import MATCH_DISTANCE, distance
 from ninefold.safety.image_policy import Audience
-from ninefold.service.jobs import transitions
+from ninefold.service.jobs import picture_rows
 from ninefold.service.jobs.picture_steps import EXTENSIONS
 from ninefold.service.store import decisions
 from ninefold.service.store.objects import (
@@ -59,7 +59,7 @@ class PictureModeration:
                 .on_conflict_do_nothing()
             )
             await decisions.record(connection, "removal", hash=digest, action="refuse", **_OPERATOR)
-            job_ids = await _set_audience(connection, digest, Audience.NOBODY, transitions.REMOVED)
+            job_ids = await _set_audience(connection, digest, Audience.NOBODY, picture_rows.REMOVED)
         for extension in EXTENSIONS:
             for place in PLACES.values():
                 await self._objects.delete(place(digest, extension))

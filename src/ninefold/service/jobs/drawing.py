@@ -25,13 +25,14 @@ from ninefold.engine.request import (
 from ninefold.errors import NinefoldError
 from ninefold.safety.image_policy import Audience
 from ninefold.service import metrics, tracing
-from ninefold.service.jobs import transitions
+from ninefold.service.jobs import picture_rows, transitions
 from ninefold.service.jobs.audiences import is_shown, key_of, path_of
 from ninefold.service.jobs.events import NewEvent
+from ninefold.service.jobs.picture_rows import JudgedPicture
 from ninefold.service.jobs.picture_steps import Judgement, PictureSteps, StoredPicture
 from ninefold.service.jobs.refusal import PromptCheck
 from ninefold.service.jobs.states import Status
-from ninefold.service.jobs.transitions import Claim, JudgedPicture
+from ninefold.service.jobs.transitions import Claim
 from ninefold.service.store.objects import (
     Objects,
     StorageError,
@@ -46,7 +47,7 @@ PROGRESS_PAUSE_S = 0.5
 
 _REMOVED = Judgement(
     audience=Audience.NOBODY,
-    reason=transitions.REMOVED,
+    reason=picture_rows.REMOVED,
     policy_version="removals",
     rule="removed",
 )
@@ -189,7 +190,7 @@ class JobDrawing:
 
         async def write() -> list[JudgedPicture] | None:
             async with self._studio.database.begin() as connection:
-                return await transitions.add_pictures(connection, self._held, judged)
+                return await picture_rows.add_pictures(connection, self._held, judged)
 
         added = await retrying(write)
         self._require_held(added is not None)
@@ -202,7 +203,7 @@ class JobDrawing:
 
         async def look() -> set[str]:
             async with self._studio.database.connect() as connection:
-                return await transitions.find_removed(connection, looks)
+                return await picture_rows.find_removed(connection, looks)
 
         return await retrying(look)
 
@@ -223,7 +224,7 @@ class JobDrawing:
 
         async def write() -> bool:
             async with self._studio.database.begin() as connection:
-                if order and not await transitions.rank_pictures(connection, self._held, order):
+                if order and not await picture_rows.rank_pictures(connection, self._held, order):
                     return False
                 return await transitions.end(
                     connection,

@@ -4,31 +4,24 @@ A worker's changes check the attempt as well (the fencing token): a worker that 
 and wakes later changes nothing. All run in the caller's transaction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ninefold.generation.params import SamplingParams
-from ninefold.safety.fingerprint import is_copy
-from ninefold.safety.image_policy import Audience
 from ninefold.safety.verdict import Verdict
 from ninefold.service import metrics
 from ninefold.service.jobs.events import NewEvent, append, notify
-from ninefold.service.jobs.picture_steps import Judgement
 from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.refusal import describe
 from ninefold.service.jobs.states import Status, sources_of
 from ninefold.service.store import decisions
 from ninefold.service.store.notifications import CANCELLED_JOBS
-from ninefold.service.store.tables import Job, Json, Lane, PictureRow, RemovedPicture
-
-REMOVED = "This picture was removed."
-"""Why a picture is hidden that an operator took away."""
+from ninefold.service.store.tables import Job, Lane
 
 
 @dataclass(frozen=True)
@@ -110,100 +103,6 @@ async def report(
 ) -> bool:
     """Tell of a job that is being drawn; False if this worker does not hold it any more."""
     return await append(connection, held.job_id, events, only_if=held.holds(), **values)
-
-
-@dataclass(frozen=True)
-class JudgedPicture:
-    """A picture that is stored, as its row, its event and its decision tell of it."""
-
-    values: Json
-    """Columns of `PictureRow`, without the job's."""
-    event: Json
-    judgement: Judgement
-
-
-async def add_pictures(
-    connection: AsyncConnection, held: Claim, pictures: Sequence[JudgedPicture]
-) -> list[JudgedPicture] | None:
-    """Add pictures, tell of them and keep what was decided on them.
-
-    Returns:
-        Those that were added: of an index that an earlier attempt added nothing is changed. None if
-        the worker does not hold the job any more.
-    """
-    holds = select(Job.id).where(Job.id == held.job_id, *held.holds()).with_for_update()
-    if (await connection.execute(holds)).scalar_one_or_none() is None:
-        return None
-    added = []
-    for picture in pictures:
-        statement = (
-            insert(PictureRow)
-            .values(job_id=held.job_id, **picture.values)
-            .on_conflict_do_nothing()
-            .returning(PictureRow.index)
-        )
-        if (await connection.execute(statement)).scalar_one_or_none() is not None:
-            added.append(picture)
-            await _record_judgement(
-                connection, held.job_id, picture.values["hash"], picture.judgement
-            )
-    if added:
-        await report(connection, held, [NewEvent("picture", picture.event) for picture in added])
-    return added
-
-
-async def find_removed(
-    connection: AsyncConnection, looks_by_hash: Mapping[str, str | None]
-) -> set[str]:
-    """Return which pictures an operator removed, or ones that look the same.
-
-    Args:
-        connection: to the database.
-        looks_by_hash: fingerprints of the pictures; None where a picture shows nothing.
-    """
-    statement = select(RemovedPicture.hash, RemovedPicture.fingerprint)
-    return {
-        digest
-        for row in await connection.execute(statement)
-        for digest, looks in looks_by_hash.items()
-        if row.hash == digest or (looks and row.fingerprint and is_copy(looks, row.fingerprint))
-    }
-
-
-_ACTIONS = {
-    Audience.NOBODY: "refuse",
-    Audience.OWNER: "restrict",
-    Audience.SHARE_PAGE: "hide",
-    Audience.GALLERY: "allow",
-}
-
-
-async def _record_judgement(
-    connection: AsyncConnection, job_id: str, digest: str, judgement: Judgement
-) -> None:
-    if judgement.policy_version is None:
-        return
-    await decisions.record(
-        connection,
-        "picture",
-        job_id=job_id,
-        hash=digest,
-        action=_ACTIONS[judgement.audience],
-        rule=judgement.rule,
-        policy_version=judgement.policy_version,
-        score=judgement.score,
-    )
-
-
-async def rank_pictures(connection: AsyncConnection, held: Claim, order: Sequence[int]) -> bool:
-    """Store the order of the pictures, the best first, by their indices, and tell of it."""
-    for rank, index in enumerate(order):
-        await connection.execute(
-            update(PictureRow)
-            .where(PictureRow.job_id == held.job_id, PictureRow.index == index)
-            .values(rank=rank)
-        )
-    return await report(connection, held, [NewEvent("ranked", {"order": list(order)})])
 
 
 async def end(
