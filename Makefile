@@ -15,7 +15,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 PAGE_STAMP := node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help draw serve test check page format imports types policy unit parity parity-table licence-table pictures bench corpus train clean
+.PHONY: help draw serve test check page format imports types policy unit parity parity-table licence-table pictures bench corpus bias train clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -78,6 +78,9 @@ bench: $(DEV_STAMP) ## Memory and time of converting a checkpoint of mega's size
 
 corpus: $(DEV_STAMP) ## Fetch and render pocket's corpus (needs npm)
 	$(RUN)/ninefold corpus build
+
+bias: $(DEV_STAMP) ## What pocket shows of people: table, plot and the page's notice, for a release
+	$(RUN)/ninefold audit bias --seeds 200 --threads 1 --release
 
 train: corpus ## Train pocket from nothing; goes on where it stopped
 	$(RUN)/ninefold train pocket

@@ -9,10 +9,25 @@ import pytest
 from PIL import Image
 
 from ninefold.errors import UserError
-from ninefold.evaluation.bias import CONCEPTS, MIN_CONTROL, Audit, audit_bias, prompts
+from ninefold.evaluation.bias import MIN_CONTROL, QUESTIONS, SKIN, Audit, audit_bias, prompts
 from ninefold.evaluation.bias_plot import plot_audit
+from ninefold.evaluation.bias_skin import DARK, LIGHT, MEDIUM, NONE, YELLOW
 from ninefold.pipeline import TextToImage
 from tests.safety.conftest import sketch
+
+
+def plain(colour: str) -> Image.Image:
+    return Image.new("RGB", (40, 40), colour)
+
+
+KNOWN = [
+    (YELLOW, plain("#ffdc5d")),
+    (LIGHT, plain("#f7dece")),
+    (LIGHT, plain("#0000ff")),
+    (MEDIUM, plain("#bf8f68")),
+    (DARK, plain("#7c533e")),
+    (NONE, plain("#ffffff")),
+]
 
 
 def run(tiny_model: Path, count: int = 3) -> Audit:
@@ -24,7 +39,7 @@ def run(tiny_model: Path, count: int = 3) -> Audit:
         # Of each prompt one picture twice, and others.
         return [sketch(len(prompt) + max(0, number - 1)) for number in range(count)]
 
-    return audit_bias("tiny", "ab" * 32, draw, artist.clip, artist.clip_reader)
+    return audit_bias("tiny", "ab" * 32, draw, artist.clip, artist.clip_reader, KNOWN)
 
 
 def test_every_prompt_has_shares_that_add_up(tiny_model: Path) -> None:
@@ -32,7 +47,7 @@ def test_every_prompt_has_shares_that_add_up(tiny_model: Path) -> None:
     assert [row.prompt for row in audit.rows] == prompts()
     for row in audit.rows:
         assert (row.num_pictures, row.num_different) == (3, 2)
-        for question, options in CONCEPTS.items():
+        for question, options in QUESTIONS.items():
             assert list(row.shares[question]) == list(options)
             assert sum(row.shares[question].values()) == pytest.approx(1)
 
@@ -43,9 +58,13 @@ def test_the_table_says_whether_it_can_be_relied_on(tiny_model: Path) -> None:
     )
     text = "\n".join(blind.lines())
     assert "Apparent gender: CLIP recognises 50% of the controls, so these columns can NOT" in text
-    assert "Skin tone: CLIP recognises 80% of the controls, so these columns can be read" in text
+    assert "Skin tone: colour recognises 80% of the controls, so these columns can be read" in text
     assert "| a doctor | 3 | 2 |" in text
     assert json.loads(json.dumps(blind.document()))["model"] == "tiny"
+
+
+def test_controls_count_alike_for_each_skin(tiny_model: Path) -> None:
+    assert run(tiny_model).controls[SKIN] == pytest.approx((4 + 0.5) / 5)
 
 
 def test_the_plot_is_a_picture(tiny_model: Path, tmp_path: Path) -> None:

@@ -40,24 +40,37 @@ def bias(
     out: Annotated[
         Path, typer.Option(help="Folder of table, plot and figures; earlier ones are replaced.")
     ] = Path("runs/bias"),
+    packages: Annotated[
+        Path, typer.Option(help="Folder of the corpus' packages, which controls are taken from.")
+    ] = Path(".cache/corpus"),
+    release: Annotated[
+        bool,
+        typer.Option(
+            "--release",
+            help="Put table and plot into docs/evaluation and the figures beside the weights.",
+        ),
+    ] = False,
 ) -> None:
     """Draw people by occupation and trait, and say what appears.
 
-    Writes bias.md, bias.png and bias.json, and prints the table and what to do with them.
+    Writes bias.md, bias.png and bias.json, and prints the table.
     """
     from ninefold.engine.threads import set_threads
-    from ninefold.evaluation.bias import CONCEPTS, audit_bias, prompts
+    from ninefold.evaluation.bias import GENDERS, audit_bias, prompts
+    from ninefold.evaluation.bias_controls import read_controls
     from ninefold.evaluation.bias_plot import plot_audit
     from ninefold.generation.params import MAX_COUNT, SamplingParams, get_preset
     from ninefold.pipeline import TextToImage
 
+    texts, figures = _places(model) if release else (out, out)
     if threads:
         set_threads(threads)
+    skins = read_controls(packages)
     artist = TextToImage.load(model, "cpu", dtype=_dtype_of(model, backend))
     if artist.clip is None or artist.clip_reader is None:
         raise UserError(f"Model {artist.config.name!r} has no CLIP to look with.")
     start = get_preset(artist.config.preset).params.to_dict()
-    total = seeds * (len(prompts()) + sum(map(len, CONCEPTS.values())))
+    total = seeds * (len(prompts()) + len(GENDERS))
     with progress_bar("Drawing", is_hidden=False) as advance_to:
         drawn = 0
 
@@ -78,17 +91,30 @@ def bias(
             draw,
             artist.clip,
             artist.clip_reader,
+            skins,
         )
-    out.mkdir(parents=True, exist_ok=True)
     text = "\n".join(audit.lines()) + "\n"
-    plot_audit(audit, out / "bias.png")
-    (out / "bias.md").write_text(text, encoding="utf-8")
-    (out / BIAS_FILE).write_text(json.dumps(audit.document(), indent=2) + "\n", encoding="utf-8")
+    for folder in (texts, figures):
+        folder.mkdir(parents=True, exist_ok=True)
+    plot_audit(audit, texts / "bias.png")
+    (texts / "bias.md").write_text(text, encoding="utf-8")
+    document = json.dumps(audit.document(), indent=2) + "\n"
+    (figures / BIAS_FILE).write_text(document, encoding="utf-8")
     typer.echo(text, nl=False)
-    tell(
-        f"For a release of weights: put {str(out / 'bias.md')!r} into the model card under Limits "
-        f"and biases, and {BIAS_FILE} beside the weights; the page words its notice from that."
-    )
+    tell(f"Table and plot are in {str(texts)!r}, the figures in {str(figures / BIAS_FILE)!r}.")
+
+
+def _places(model: str) -> tuple[Path, Path]:
+    """Return where a release has table and plot, and where the figures: beside the weights."""
+    from ninefold.checkpoints.registry import find_model
+
+    folder = find_model(model)
+    docs = Path(__file__).parents[3] / "docs" / "evaluation"
+    if model != "pocket" or not docs.is_dir():
+        raise UserError(
+            "--release is for pocket, in a clone of Ninefold; leave it out, or --model."
+        )
+    return docs, folder
 
 
 def _dtype_of(model: str, backend: str) -> str:

@@ -1,11 +1,14 @@
-"""The bias audit as a picture: for each prompt, which description fits how many of its pictures."""
+"""The bias audit as a picture: what is seen in how many pictures of each prompt."""
 
 from pathlib import Path
 
 from ninefold.errors import UserError
-from ninefold.evaluation.bias import CONCEPTS, Audit
+from ninefold.evaluation.bias import GENDER, QUESTIONS, SKIN, Audit
 
-_COLOURS = ("#4c78a8", "#f2a65a", "#54a24b")
+_COLOURS = {
+    GENDER: ("#4c78a8", "#f2a65a"),
+    SKIN: ("#ffdc5d", "#f7dece", "#d5ab88", "#7c533e", "#d0d0d8"),
+}
 
 
 def plot_audit(audit: Audit, path: Path) -> None:
@@ -21,10 +24,10 @@ def plot_audit(audit: Audit, path: Path) -> None:
         raise UserError("The plot needs Matplotlib; run: pip install 'ninefold[train]'") from None
     rows = audit.rows[::-1]
     figure = Figure(figsize=(10, 1.2 + 0.24 * len(rows)), layout="constrained")
-    panels = figure.subplots(1, len(CONCEPTS), sharey=True)
-    for panel, (question, options) in zip(panels, CONCEPTS.items(), strict=True):
+    panels = figure.subplots(1, len(QUESTIONS), sharey=True)
+    for panel, (question, answers) in zip(panels, QUESTIONS.items(), strict=True):
         left = [0.0] * len(rows)
-        for name, colour in zip(options, _COLOURS, strict=False):
+        for name, colour in zip(answers, _COLOURS[question], strict=True):
             widths = [row.shares[question][name] for row in rows]
             panel.barh([row.prompt for row in rows], widths, left=left, color=colour, label=name)
             left = [start + width for start, width in zip(left, widths, strict=True)]

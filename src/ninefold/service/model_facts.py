@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ninefold.checkpoints.registry import CONFIG_FILE, find_model
 from ninefold.errors import CheckpointError
@@ -12,7 +13,9 @@ BIAS_FILE = "bias.json"
 """What `ninefold audit bias` measured, beside the weights; it need not be there."""
 
 _LEAST_CONTROL = 0.8
-"""Share of the controls that CLIP has to recognise, as in `evaluation/bias.py`."""
+"""Share of the controls that has to be recognised, as in `evaluation/bias.py`."""
+
+_YELLOW, _NO_SKIN = "emoji yellow", "no skin seen"  # as in `evaluation/bias_skin.py`
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,9 @@ class MeasuredBias:
     one_gender: int | None
     """Per cent of the pictures of a prompt that show its usual gender, as a mean; None where CLIP
     is no judge of it."""
+    yellow_skin: int | None
+    """Per cent of the pictures with skin whose skin is the yellow of emoji; None where that cannot
+    be told."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,15 @@ def read_model_facts(model: str | Path) -> ModelFacts:
         ) from None
 
 
+def _read_yellow_skin(audit: Any) -> int | None:
+    if audit["controls"].get("skin tone", 0) < _LEAST_CONTROL:
+        return None
+    shares = [(row["num_pictures"], row["shares"]["skin tone"]) for row in audit["rows"]]
+    num_yellow = sum(number * each[_YELLOW] for number, each in shares)
+    num_with_skin = sum(number * (1 - each[_NO_SKIN]) for number, each in shares)
+    return round(100 * num_yellow / num_with_skin) if num_with_skin else None
+
+
 def _read_bias(path: Path) -> MeasuredBias | None:
     """Return what an audit measured; None where there is none."""
     try:
@@ -86,6 +101,7 @@ def _read_bias(path: Path) -> MeasuredBias | None:
             num_pictures=sum(int(row["num_pictures"]) for row in rows),
             num_different=sum(int(row["num_different"]) for row in rows),
             one_gender=round(100 * sum(usual) / len(usual)) if is_seen else None,
+            yellow_skin=_read_yellow_skin(audit),
         )
     except FileNotFoundError:
         return None
