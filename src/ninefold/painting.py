@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ninefold.checkpoints.native import ModelConfig
 from ninefold.drawing import Picture, Preview
-from ninefold.generation.decode import Pixels, decode_picture, decode_square, fill_codes
+from ninefold.generation.decode import Pixels, decode_picture, decode_preview, decode_square
 from ninefold.generation.rerank import pick_best, score_pictures
 from ninefold.models.clip import CLIP
 from ninefold.models.vqgan import VQGAN
@@ -59,9 +59,8 @@ class Painter:
         ]
 
     def preview(self, codes: Tensor, image_index: int) -> Preview:
-        """Paint a picture of which only `codes` (t,) are drawn; see `fill_codes`."""
-        filled = fill_codes(codes, self.config.dallebart.image_length)
-        pixels = decode_picture(self.vqgan, filled)
+        """Paint a picture of which only `codes` (t,) are drawn; see `decode_preview`."""
+        pixels = decode_preview(self.vqgan, codes, self.config.dallebart.image_length)
         return Preview(self._enlarge(pixels), image_index, len(codes))
 
     def _enlarge(self, pixels: Pixels, num_pictures: int = 1) -> Image.Image:

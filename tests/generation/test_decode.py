@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ninefold.errors import NinefoldError
-from ninefold.generation.decode import decode_picture, decode_square, fill_codes
+from ninefold.generation.decode import decode_picture, decode_preview, decode_square, fill_codes
 from ninefold.models.vqgan import VQGAN
 from tests.tiny import build_vqgan
 
@@ -61,6 +61,28 @@ def test_a_preview_keeps_what_is_drawn_and_repeats_the_commonest_code(drawn: lis
 def test_a_preview_of_no_codes_or_too_many_is_refused(num_drawn: int) -> None:
     with pytest.raises(ValueError, match=f"needs 1 to 16 codes, not {num_drawn}"):
         fill_codes(torch.zeros(num_drawn, dtype=torch.int64), 16)
+
+
+@pytest.mark.parametrize(("num_drawn", "num_rows"), [(1, 4), (8, 4), (9, 5), (32, 7)])
+def test_a_preview_paints_what_is_drawn_and_repeats_a_line_below(
+    vqgan: VQGAN, num_drawn: int, num_rows: int
+) -> None:
+    codes = torch.randint(64, (num_drawn,), generator=torch.Generator().manual_seed(1))
+    pixels = decode_preview(vqgan, codes, 64)
+    grid = fill_codes(codes, 64).view(8, 8)
+    edge = 4 * (num_rows - 1)
+    assert pixels.shape == (32, 32, 3)
+    np.testing.assert_array_equal(pixels[:edge], decode_picture(vqgan, grid[:num_rows])[:edge])
+    assert (pixels[edge:] == pixels[edge - 1]).all()
+
+
+@pytest.mark.parametrize("num_drawn", [33, 40, 64])
+def test_a_preview_that_reaches_the_last_rows_is_painted_whole(
+    vqgan: VQGAN, num_drawn: int
+) -> None:
+    codes = torch.randint(64, (num_drawn,), generator=torch.Generator().manual_seed(1))
+    whole = decode_picture(vqgan, fill_codes(codes, 64))
+    np.testing.assert_array_equal(decode_preview(vqgan, codes, 64), whole)
 
 
 def test_seamless_pictures_are_one_grid_laid_row_by_row_and_decoded_at_once(vqgan: VQGAN) -> None:
