@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ninefold.corpus.captions import names_of
 from ninefold.corpus.emoji import Emoji
+from ninefold.corpus.holdout import is_held_out
 from ninefold.corpus.wordnet import Nouns
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -48,9 +49,14 @@ class Entry:
         return self.way.startswith(LANGUAGE_WAY)
 
     @property
+    def is_unread(self) -> bool:
+        """Whether no caption may have the word."""
+        return self.is_foreign or is_held_out("word", self.word)
+
+    @property
     def meaning(self) -> str:
-        """What the word means in English, for a sentence encoder."""
-        return self.label.removesuffix(" face") if self.is_foreign else self.word
+        """What a sentence encoder is asked for: the word, or its thing where no caption has it."""
+        return self.label.removesuffix(" face") if self.is_unread else self.word
 
 
 def build_lexicon(

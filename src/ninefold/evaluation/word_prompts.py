@@ -37,19 +37,19 @@ UNSEEN_WORDS: dict[str, str] = {
 
 
 OTHER_LANGUAGES: dict[str, str] = {
-    "gato": "cat", "pulpo": "octopus", "cohete": "rocket", "mariposa": "butterfly", "llave": "key",
-    "fantasma": "ghost", "borboleta": "butterfly", "foguete": "rocket", "tubarão": "shark",
-    "cenoura": "carrot", "tartaruga": "turtle", "castelo": "castle", "grenouille": "frog",
-    "champignon": "mushroom", "fraise": "strawberry", "étoile": "star", "fusée": "rocket",
-    "pieuvre": "octopus", "katze": "cat", "schildkröte": "turtle", "erdbeere": "strawberry",
-    "schloss": "castle", "gespenst": "ghost", "krone": "crown", "farfalla": "butterfly",
-    "squalo": "shark", "fungo": "mushroom", "candela": "candle", "chitarra": "guitar",
-    "vulcano": "volcano", "кошка": "cat", "гриб": "mushroom", "арбуз": "watermelon",
-    "ракета": "rocket", "зонт": "umbrella", "сова": "owl", "ねこ": "cat", "きのこ": "mushroom",
-    "すいか": "watermelon", "かめ": "turtle", "いちご": "strawberry", "ロケット": "rocket",
-    "고양이": "cat", "버섯": "mushroom", "수박": "watermelon", "로켓": "rocket", "우산": "umbrella",
-    "나비": "butterfly", "बिल्ली": "cat", "गाजर": "carrot", "छाता": "umbrella", "तितली": "butterfly",
-    "साँप": "snake", "मुकुट": "crown",
+    "gato": "cat", "pulpo": "octopus", "cohete": "rocket", "llave": "key", "tijeras": "scissors",
+    "tiburón": "shark", "caballo": "horse", "león": "lion", "borboleta": "butterfly",
+    "cenoura": "carrot", "tartaruga": "turtle", "castelo": "castle", "morango": "strawberry",
+    "martelo": "hammer", "grenouille": "frog", "champignon": "mushroom", "étoile": "star",
+    "couronne": "crown", "cloche": "bell", "pingouin": "penguin", "banane": "banana",
+    "eule": "owl", "gespenst": "ghost", "regenschirm": "umbrella", "schiff": "ship",
+    "geige": "violin", "fahrrad": "bicycle", "birne": "pear", "candela": "candle",
+    "chitarra": "guitar", "vulcano": "volcano", "ragno": "spider", "fotocamera": "camera",
+    "tromba": "trumpet", "арбуз": "watermelon", "слон": "elephant", "поезд": "train",
+    "самолет": "airplane", "солнце": "sun", "いぬ": "dog", "へび": "snake", "ぶどう": "grapes",
+    "レモン": "lemon", "ピザ": "pizza", "물고기": "fish", "장미꽃": "rose", "튤립": "tulip",
+    "버스": "bus", "눈사람": "snowman", "체리": "cherries", "दांत": "tooth", "ड्रम": "drum",
+    "मगरमच्छ": "crocodile", "बाज": "eagle",
 }  # fmt: skip
 """Word of Spanish, Portuguese, French, German, Italian, Russian, Japanese, Korean or Hindi to the
 label of what it means."""

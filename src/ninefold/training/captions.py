@@ -9,7 +9,6 @@ from tokenizers import Tokenizer
 
 from ninefold.corpus.build import Record
 from ninefold.corpus.captions import write_caption
-from ninefold.corpus.holdout import is_held_out
 from ninefold.corpus.lexicon import Entry
 from ninefold.corpus.scenes.describe import describe_scene
 from ninefold.corpus.scenes.scene import Scene
@@ -33,7 +32,7 @@ def choose_words(entries: Sequence[Entry]) -> Words:
     words: dict[str, list[str]] = {}
     for number, entry in enumerate(entries):
         is_empty = number < NUM_FUNCTION_WORDS and entry.way != "name"
-        if not (is_empty or entry.is_foreign or is_held_out("word", entry.word)):
+        if not is_empty and not entry.is_unread:
             words.setdefault(entry.label, []).append(entry.word)
     return words
 

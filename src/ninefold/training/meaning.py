@@ -2,9 +2,9 @@
 
 Each word of the lexicon is one token, and its embedding the sum of a row of its own and of what a
 sentence encoder says that it means, by a matrix that all words share. Training leaves the row out
-at random, so that the shared part alone must do; a word that no caption had has only that part. A
-finished model holds the sums, so drawing needs neither the encoder nor this module. Knows nothing
-of captions or networks.
+at random, so that the shared part alone must do. A word that no caption has is given the meaning of
+the thing that the lexicon says it means, and has only the shared part. A finished model holds the
+sums, so drawing needs neither the encoder nor this module. Knows nothing of captions or networks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -116,12 +116,13 @@ class MeaningEmbedding(nn.Embedding):
 def save_word_vectors(tokenizer: Tokenizer, lexicon: Sequence[Entry], folder: Path) -> None:
     """Write what the words of a lexicon mean, beside a tokenizer that has entries for them.
 
-    What all English words have in common is taken off, so that the vectors tell them apart.
+    What the English words have in common is taken off, so that the vectors tell them apart.
     """
     entries = list({entry.word: entry for entry in lexicon}.values())
-    texts = list(dict.fromkeys(entry.meaning for entry in entries))
+    english = [entry.word for entry in entries if not entry.is_foreign]
+    texts = list(dict.fromkeys([*english, *(entry.meaning for entry in entries)]))
     meanings = dict(zip(texts, SentenceEncoder().encode(texts), strict=True))
-    centre = np.mean([meanings[e.meaning] for e in entries if not e.is_foreign], axis=0)
+    centre = np.mean([meanings[word] for word in english], axis=0)
     vocab = tokenizer.get_vocab()
     vectors = np.zeros((tokenizer.get_vocab_size(), len(centre)), np.float16)
     for entry in entries:
