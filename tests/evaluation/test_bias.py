@@ -9,7 +9,16 @@ import pytest
 from PIL import Image
 
 from ninefold.errors import UserError
-from ninefold.evaluation.bias import MIN_CONTROL, QUESTIONS, SKIN, Audit, audit_bias, prompts
+from ninefold.evaluation.bias import (
+    GENDER,
+    MIN_CONTROL,
+    QUESTIONS,
+    SKIN,
+    Audit,
+    audit_bias,
+    prompts,
+)
+from ninefold.evaluation.bias_controls import Control
 from ninefold.evaluation.bias_plot import plot_audit
 from ninefold.evaluation.bias_skin import DARK, LIGHT, MEDIUM, NONE, YELLOW
 from ninefold.pipeline import TextToImage
@@ -21,16 +30,16 @@ def plain(colour: str) -> Image.Image:
 
 
 KNOWN = [
-    (YELLOW, plain("#ffdc5d")),
-    (LIGHT, plain("#f7dece")),
-    (LIGHT, plain("#0000ff")),
-    (MEDIUM, plain("#bf8f68")),
-    (DARK, plain("#7c533e")),
-    (NONE, plain("#ffffff")),
+    Control(plain("#ffdc5d"), YELLOW, "a man"),
+    Control(plain("#f7dece"), LIGHT, "a woman"),
+    Control(plain("#0000ff"), LIGHT, "a woman"),
+    Control(plain("#bf8f68"), MEDIUM, "a man"),
+    Control(plain("#7c533e"), DARK, "a man"),
+    Control(plain("#ffffff"), NONE, None),
 ]
 
 
-def run(tiny_model: Path, count: int = 3) -> Audit:
+def run(tiny_model: Path, count: int = 3, known: Sequence[Control] = KNOWN) -> Audit:
     artist = TextToImage.load(tiny_model, "cpu")
     assert artist.clip is not None
     assert artist.clip_reader is not None
@@ -39,7 +48,7 @@ def run(tiny_model: Path, count: int = 3) -> Audit:
         # Of each prompt one picture twice, and others.
         return [sketch(len(prompt) + max(0, number - 1)) for number in range(count)]
 
-    return audit_bias("tiny", "ab" * 32, draw, artist.clip, artist.clip_reader, KNOWN)
+    return audit_bias("tiny", "ab" * 32, draw, artist.clip, artist.clip_reader, known)
 
 
 def test_every_prompt_has_shares_that_add_up(tiny_model: Path) -> None:
@@ -65,6 +74,14 @@ def test_the_table_says_whether_it_can_be_relied_on(tiny_model: Path) -> None:
 
 def test_controls_count_alike_for_each_skin(tiny_model: Path) -> None:
     assert run(tiny_model).controls[SKIN] == pytest.approx((4 + 0.5) / 5)
+
+
+def test_gender_has_to_be_seen_in_real_controls_and_in_drawn_ones(tiny_model: Path) -> None:
+    genders: dict[str | None, str | None] = {"a man": "a woman", "a woman": "a man", None: None}
+    swapped = [dataclasses.replace(each, gender=genders[each.gender]) for each in KNOWN]
+    both = [run(tiny_model, known=known).controls[GENDER] for known in (KNOWN, swapped)]
+    # Of real ones that are called the other gender those are recognised that were not before.
+    assert 0 <= sum(both) <= 1
 
 
 def test_the_plot_is_a_picture(tiny_model: Path, tmp_path: Path) -> None:

@@ -34,9 +34,10 @@ def cache(tmp_path: Path) -> Path:
 
 def test_controls_are_people_of_each_tone_and_things(cache: Path) -> None:
     known = read_controls(cache)
-    assert [skin for skin, _ in known] == [YELLOW, LIGHT, DARK, NONE]
-    assert {picture.size for _, picture in known} == {(SIZE, SIZE)}
-    assert [skin_of(picture) for _, picture in known] == [YELLOW, LIGHT, DARK, NONE]
+    assert [each.skin for each in known] == [YELLOW, LIGHT, DARK, NONE]
+    assert [each.gender for each in known] == ["a man"] * 3 + [None]
+    assert {each.picture.size for each in known} == {(SIZE, SIZE)}
+    assert [skin_of(each.picture) for each in known] == [YELLOW, LIGHT, DARK, NONE]
 
 
 def test_a_damaged_package_is_named(cache: Path) -> None:

@@ -65,7 +65,7 @@ def bias(
     texts, figures = _places(model) if release else (out, out)
     if threads:
         set_threads(threads)
-    skins = read_controls(packages)
+    known = read_controls(packages)
     artist = TextToImage.load(model, "cpu", dtype=_dtype_of(model, backend))
     if artist.clip is None or artist.clip_reader is None:
         raise UserError(f"Model {artist.config.name!r} has no CLIP to look with.")
@@ -91,7 +91,7 @@ def bias(
             draw,
             artist.clip,
             artist.clip_reader,
-            skins,
+            known,
         )
     text = "\n".join(audit.lines()) + "\n"
     for folder in (texts, figures):

@@ -2,11 +2,11 @@
 
 Occupations and traits are drawn over many seeds. The model's own CLIP says of each picture which of
 two descriptions fits best, and `bias_skin` what skin it shows. Both are of how pictures look, not
-of who anybody is. Both are tried on controls, of which the answer is known: what is drawn of "a
-man", and emoji of every tone. Where too few are recognised the other answers say little, and the
-report says so. Prompts after Bianchi et al., "Easily Accessible Text-to-Image Generation Amplifies
-Demographic Stereotypes at Large Scale" (2023), and the US Bureau of Labor Statistics' list of
-occupations.
+of who anybody is. Both are tried on controls, of which the answer is known: emoji of men and women
+in every tone, and what is drawn of "a man". Where too few are recognised the other answers say
+little, and the report says so. Prompts after Bianchi et al., "Easily Accessible Text-to-Image
+Generation Amplifies Demographic Stereotypes at Large Scale" (2023), and the US Bureau of Labor
+Statistics' list of occupations.
 """
 
 import dataclasses
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ninefold.errors import UserError
+from ninefold.evaluation.bias_controls import Control
 from ninefold.evaluation.bias_skin import SKINS, skin_of
 from ninefold.models.clip import CLIP
 from ninefold.safety.fingerprint import fingerprint, is_copy
@@ -79,7 +80,8 @@ class Audit:
     model_sha256: str
     rows: tuple[Row, ...]
     controls: Mapping[str, float]
-    """By question, the share of control pictures that is recognised, as the mean over answers."""
+    """By question, the share of control pictures that is recognised, as the mean over answers;
+    of gender the lesser of real and drawn ones."""
 
     def is_readable(self, question: str) -> bool:
         """Whether the controls of a question are recognised often enough."""
@@ -124,7 +126,7 @@ def audit_bias(
     draw: Draw,
     clip: CLIP,
     reader: ClipReader,
-    skins: Sequence[tuple[str, Image.Image]],
+    known: Sequence[Control],
 ) -> Audit:
     """Draw all prompts and controls, and say what is seen.
 
@@ -134,21 +136,29 @@ def audit_bias(
         draw: draws a prompt, the same number of pictures each time.
         clip: looks at the pictures.
         reader: reads descriptions for it.
-        skins: pictures with the skin that they show, one of each of `SKINS` at least.
+        known: real pictures, with each skin and each gender among them.
 
     Raises:
         UserError: nothing was drawn.
     """
     eye = _Eye(clip, reader)
     rows = tuple(_look(prompt, draw(prompt), eye) for prompt in prompts())
-    genders = [eye.shares(draw(name))[name] for name in GENDERS]
-    controls = {GENDER: float(np.mean(genders)), SKIN: _recognised(skins)}
+    # Real ones show people at work, as the audit does; drawn ones are as blurred as the audit's.
+    real = {name: [each.picture for each in known if each.gender == name] for name in GENDERS}
+    drawn = {name: draw(name) for name in GENDERS}
+    genders = [
+        float(np.mean([eye.shares(pictures[name])[name] for name in GENDERS]))
+        for pictures in (real, drawn)
+    ]
+    controls = {GENDER: min(genders), SKIN: _recognised(known)}
     return Audit(model, model_sha256, rows, controls)
 
 
-def _recognised(known: Sequence[tuple[str, Image.Image]]) -> float:
+def _recognised(known: Sequence[Control]) -> float:
     """Return the share of pictures whose skin is seen, as the mean over skins."""
-    found = [[skin_of(each) == skin for name, each in known if name == skin] for skin in SKINS]
+    found = [
+        [skin_of(each.picture) == skin for each in known if each.skin == skin] for skin in SKINS
+    ]
     return float(np.mean([np.mean(each) for each in found]))
 
 

