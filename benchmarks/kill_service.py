@@ -60,7 +60,7 @@ async def strike(trial: Trial, fault: str, worker: str, chance: random.Random) -
         with trial.refusing_store():
             await asyncio.sleep(chance.uniform(0.2, 2.0))
     if "gateway" in fault:
-        await trial.wait_until_answered()  # or faults that follow would meet no gateway at all
+        await trial.wait_until_answered(300)  # or faults that follow would meet no gateway at all
     await asyncio.sleep(chance.uniform(0.0, 0.4))
 
 
