@@ -26,8 +26,8 @@ from ninefold.service.visitors import (
 _TIERS: tuple[TierName, ...] = ("key", "priority")
 
 
-def get_gateway(request: Request) -> Gateway:
-    """Return what the gateway holds."""
+async def get_gateway(request: Request) -> Gateway:
+    """Return what the gateway holds; a coroutine, since a function would go through a thread."""
     gateway = request.app.state.gateway
     if not isinstance(gateway, Gateway):
         raise AssertionError("the application is not open")

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 
 from limits import RateLimitItem, RateLimitItemPerSecond, parse
-from limits.aio.storage import Storage
+from limits.aio.storage import MemoryStorage, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
@@ -23,6 +23,28 @@ from ninefold.service.visitors import Requester
 
 _ONCE = RateLimitItemPerSecond(1, CHALLENGE_S)
 """A solution counts once while its challenge holds."""
+
+_FORGETTING_S = 60.0
+
+
+_MEMORY = "async+memory://"
+
+
+class _InMemory(MemoryStorage):
+    """The library's storage in memory, which forgets what is past once a minute.
+
+    The library's own does at each hit, and hands every key that it knows to a thread for it, so
+    that a burst of different prompts costs in the square.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forgets_at = 0.0
+
+    async def _MemoryStorage__schedule_expiry(self) -> None:  # noqa: N802 - the library's name
+        if time.monotonic() >= self.forgets_at:
+            self.forgets_at = time.monotonic() + _FORGETTING_S
+            await super()._MemoryStorage__schedule_expiry()  # type: ignore[misc]  # private
 
 
 @dataclass(frozen=True)
@@ -64,7 +86,7 @@ class RateLimits:
         url = settings.limits_storage
         url = url if url.startswith("async+") else f"async+{url}"
         try:
-            storage = storage_from_string(url)
+            storage = _InMemory() if url == _MEMORY else storage_from_string(url)
         except ConfigurationError as error:
             raise UserError(f"NINEFOLD_LIMITS_STORAGE cannot be used: {error}.") from None
         if not isinstance(storage, Storage):
