@@ -5,12 +5,14 @@ its first event have committed together, and not before. Knows nothing of HTTP b
 problems.
 """
 
+import functools
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Select, bindparam, func, insert, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -200,30 +202,23 @@ class Reception:
         entry_id = await self._queue.defer(
             connection, job_id=job_id, attempt=1, lane=lane, start_tag=values["start_tag"]
         )
-        columns: Any = Job.__table__
-        job = (
-            insert(Job)
-            .values(
-                id=job_id,
-                owner=requester.owner,
-                share=requester.share,
-                tier=requester.tier.name,
-                lane=lane,
-                model=self._facts.name,
-                entry_id=entry_id,
-                last_seq=1,
-                told_position=position,
-                told_at=func.now(),
-                **values,
-            )
-            .returning(columns)
-            .cte("job")
-        )
+        job = {
+            "id": job_id,
+            "owner": requester.owner,
+            "share": requester.share,
+            "tier": requester.tier.name,
+            "lane": lane,
+            "model": self._facts.name,
+            "entry_id": entry_id,
+            "told_position": position,
+            **values,
+        }
         data = {"position": position, "eta_s": None if eta_s is None else round(eta_s, 1)}
-        event = insert(JobEvent).values(job_id=job_id, seq=1, type="position", data=data)
-        decision = decisions.insert_prompt(verdict, job_id=job_id)
-        statement = select(job).add_cte(event.cte("event"), decision.cte("decision"))
-        return (await connection.execute(statement)).mappings().one()
+        decision = decisions.of_prompt(verdict)
+        given = {"first_event": data, **_named("new", job), **_named("decided", decision)}
+        statement = _insertion(tuple(job), tuple(decision))
+        row: RowMapping = (await connection.execute(statement, given)).mappings().one()
+        return row
 
     def _too_busy(self, wait_s: float, max_wait_s: float, ahead: Ahead) -> Problem:
         # When this much of the queue is drawn, the wait is as long as may be accepted.
@@ -236,6 +231,32 @@ class Reception:
             retry_after_s=retry_after_s,
             extra={"expected_wait_s": round(wait_s, 1), "queue_depth": ahead.jobs},
         )
+
+
+@functools.cache
+def _insertion(job_columns: tuple[str, ...], decision_columns: tuple[str, ...]) -> Select[Any]:
+    """Return the statement that writes a job, its first event and the decision on its prompt.
+
+    Built once: that takes longer than sending it.
+    """
+    columns: Any = Job.__table__
+    values = {name: bindparam(f"new_{name}", type_=columns.c[name].type) for name in job_columns}
+    job = insert(Job).values(**values, last_seq=1, told_at=func.now()).returning(columns).cte("job")
+    event = insert(JobEvent).values(
+        job_id=bindparam("new_id"),
+        seq=1,
+        type="position",
+        data=bindparam("first_event", type_=JSONB),
+    )
+    decided: dict[str, Any] = {name: bindparam(f"decided_{name}") for name in decision_columns}
+    decision = insert(decisions.Decision).values(
+        stage="prompt", job_id=bindparam("new_id"), **decided
+    )
+    return select(job).add_cte(event.cte("event"), decision.cte("decision"))
+
+
+def _named(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{prefix}_{name}": value for name, value in values.items()}
 
 
 def ladder_of(settings: Settings) -> Ladder:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, Identity, Index, Insert, delete, insert, select, update
+from sqlalchemy import BigInteger, Identity, Index, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql import func
@@ -52,22 +52,17 @@ async def record_prompt(
     prompt: str | None = None,
 ) -> None:
     """Keep what the prompt policy decided; the prompt only where it is given."""
-    await connection.execute(insert_prompt(verdict, job_id=job_id, prompt=prompt))
+    await record(connection, "prompt", job_id=job_id, prompt=prompt, **of_prompt(verdict))
 
 
-def insert_prompt(
-    verdict: Verdict, *, job_id: str | None = None, prompt: str | None = None
-) -> Insert:
-    """Return the statement of `record_prompt`, to be part of a larger one."""
-    return insert(Decision).values(
-        stage="prompt",
-        job_id=job_id,
-        action=verdict.action.label,
-        category=verdict.category,
-        rule=verdict.rule,
-        policy_version=verdict.policy_version,
-        prompt=prompt,
-    )
+def of_prompt(verdict: Verdict) -> dict[str, Any]:
+    """Return what the prompt policy decided, as columns of `Decision`."""
+    return {
+        "action": verdict.action.label,
+        "category": verdict.category,
+        "rule": verdict.rule,
+        "policy_version": verdict.policy_version,
+    }
 
 
 async def export(connection: AsyncConnection, days: float) -> AsyncIterator[dict[str, Any]]:
