@@ -39,7 +39,7 @@ class _InMemory(MemoryStorage):
 
     def __init__(self) -> None:
         super().__init__()
-        self.forgets_at = 0.0
+        self.forgets_at = time.monotonic() + _FORGETTING_S
 
     async def _MemoryStorage__schedule_expiry(self) -> None:  # noqa: N802 - the library's name
         if time.monotonic() >= self.forgets_at:
