@@ -25,7 +25,7 @@ class SweepGrid:
     """The values that are tried, every one with every other."""
 
     condition_scales: tuple[float, ...] = (1.0, 1.5, 2.0, 3.0)
-    temperatures: tuple[float, ...] = (0.5, 0.7, 1.0)
+    temperatures: tuple[float, ...] = (0.35, 0.5, 1.0)
     top_ks: tuple[int, ...] = (8, 64)
 
     def settings(self, base: SamplingParams) -> list[SamplingParams]:

@@ -236,7 +236,7 @@ PRESETS: Mapping[str, Preset] = _by_name(
     Preset(
         name="pocket",
         source="This project: by a sweep against retrieval, and by eye (docs/evaluation.md).",
-        params=SamplingParams(condition_scale=1.5, top_k=8, temperature=0.5),
+        params=SamplingParams(condition_scale=1.5, top_k=8, temperature=0.35),
     ),
 )
 """The named settings, each with its source; `get_preset` explains an unknown name."""
