@@ -118,13 +118,14 @@ def guided_logits(backend: Backend, drawings: list[Fixed]) -> Tensor:
 
 
 BANDS = {
-    "native-float32": (1e-4, 1.0),
-    "native-bfloat16": (0.02, 0.99),
-    "native-int8": (0.05, 0.96),
+    "native-float32": (1e-4, 1e-4),
+    "native-bfloat16": (0.02, 0.1),
+    "native-int8": (0.05, 0.4),
 }
-"""Of guided logits: the most that they may differ (relative, in norm), and in how many positions
-the likeliest code must stay the same. Measured on the released weights: 97 % in int8, where what is
-likeliest is often a close call; the loss below says that these calls cost nothing."""
+"""Of guided logits: the most that they may differ (relative, in norm), and the most, in nats, by
+which float32 may prefer its likeliest code to the one that is likeliest here. How many codes change
+says more of the weights than of the rounding: 1 in bfloat16 and 3 % in int8 of the released ones,
+all of them closer calls than 0.08 and 0.22 nats."""
 
 
 @pytest.mark.parametrize("name", backends(*BANDS))
@@ -133,10 +134,11 @@ def test_rounding_stays_in_its_band(model: DalleBart, own_set: list[Fixed], name
     found = guided_logits(build_backend(name, model, NUM_CODES, 3), own_set)
     centred = expected - expected.mean(dim=1, keepdim=True)
     difference = float((found - expected).norm() / centred.norm())
-    agreement = float((found.argmax(1) == expected.argmax(1)).float().mean())
+    chosen = expected.gather(1, found.argmax(1, keepdim=True))[:, 0]
+    widest = float((expected.max(1).values - chosen).max())
     codes = torch.cat([fixed.codes.T.flatten() for fixed in own_set])[:, None]
     loss = [float(-x.log_softmax(1).gather(1, codes).mean()) for x in (expected, found)]
-    limit, least = BANDS[name]
+    limit, call = BANDS[name]
     assert difference < limit
-    assert agreement >= least
+    assert widest < call
     assert abs(loss[1] - loss[0]) < 0.01
