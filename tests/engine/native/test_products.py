@@ -59,12 +59,13 @@ def test_rows_and_columns_of_zeros_stay_zeros(kind: Kind) -> None:
     assert not result[:, 7].any()
 
 
+@pytest.mark.parametrize("num_threads", [2, 3, 7])
 @pytest.mark.parametrize("kind", kinds())
-def test_threads_change_no_bit(kind: Kind) -> None:
+def test_threads_change_no_bit(kind: Kind, num_threads: int) -> None:
     rows = torch.randn(18, 256)
     product = PackedProduct(kind, torch.randn(500, 256))
     alone = product(rows)
-    torch.set_num_threads(2)
+    torch.set_num_threads(num_threads)
     try:
         assert torch.equal(product(rows), alone)
     finally:

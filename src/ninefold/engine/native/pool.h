@@ -2,7 +2,8 @@
 //
 // OpenMP's loops end when every thread has arrived; where other programs use the machine, each of
 // the hundred loops of a step then waits for one that the system has put aside. Here the caller
-// takes pieces as well, and waits only for pieces that somebody has begun.
+// takes pieces as well, and waits only for pieces that somebody has begun. Every thread starts with
+// a stretch of its own, so that it reads on in memory where it has read, and then helps the others.
 
 #pragma once
 
@@ -30,26 +31,31 @@ class Pool {
       for (int64_t piece = 0; piece < pieces; piece++) task(context, piece);
       return;
     }
+    threads = std::min(threads, kMostStretches);
     while (num_workers_ < threads - 1) std::thread(&Pool::work, this, num_workers_++).detach();
     // Closed first: whoever still looks at the last loop must not take its pieces for this one's.
-    const uint64_t generation = ((state_.load() >> 32) + 1) & kClosed;
-    state_.store(generation << 32 | kClosed);
+    const uint64_t generation = (generation_.load() + 1) & kClosed;
+    for (int i = 0; i <= num_workers_; i++) stretches_[i].state.store(generation << 32 | kClosed);
     task_.store(task);
     context_.store(context);
-    pieces_.store(pieces);
     helpers_.store(threads - 1);
     done_.store(0);
-    state_.store(generation << 32);
+    for (int i = 0; i < threads; i++) {
+      stretches_[i].end.store(pieces * (i + 1) / threads);
+      stretches_[i].state.store(generation << 32 | static_cast<uint64_t>(pieces * i / threads));
+    }
+    generation_.store(generation);
     if (sleepers_.load() > 0) {
       std::lock_guard<std::mutex> lock(sleep_);
       wake_.notify_all();
     }
-    take(generation);
+    take(generation, threads - 1, threads);
     for (int spins = 0; done_.load() < pieces; spins++) pause(spins);
   }
 
  private:
   static constexpr uint64_t kClosed = 0xffffffff;
+  static constexpr int kMostStretches = 64;
   static constexpr int kSpins = 4000;  // about a tenth of a millisecond
 
   static void pause(int spins) {
@@ -57,25 +63,32 @@ class Pool {
     else _mm_pause();
   }
 
-  // Takes pieces of one loop until none is left.
-  void take(uint64_t generation) {
+  // Pieces of one loop that lie together.
+  struct alignas(64) Stretch {
+    std::atomic<uint64_t> state{kClosed};  // number of the loop, and the next piece
+    std::atomic<int64_t> end{0};
+  };
+
+  // Takes pieces of one loop until none is left, of the thread's own stretch first.
+  void take(uint64_t generation, int own, int threads) {
+    for (int i = 0; i < threads; i++) take(generation, stretches_[(own + i) % threads]);
+  }
+
+  void take(uint64_t generation, Stretch& stretch) {
     for (;;) {
-      uint64_t state = state_.load();
+      uint64_t state = stretch.state.load();
       const uint64_t piece = state & kClosed;
-      if (state >> 32 != generation || piece >= static_cast<uint64_t>(pieces_.load())) return;
+      if (state >> 32 != generation || piece >= static_cast<uint64_t>(stretch.end.load())) return;
       const Task task = task_.load();
       const void* context = context_.load();
       // If nothing has changed since, what was read is of this loop.
-      if (!state_.compare_exchange_weak(state, state + 1)) continue;
+      if (!stretch.state.compare_exchange_weak(state, state + 1)) continue;
       task(context, static_cast<int64_t>(piece));
       done_.fetch_add(1);
     }
   }
 
-  bool is_open(uint64_t seen) const {
-    const uint64_t state = state_.load();
-    return state >> 32 != seen && (state & kClosed) != kClosed;
-  }
+  bool is_open(uint64_t seen) const { return generation_.load() != seen; }
 
   void work(int number) {
     uint64_t seen = 0;
@@ -87,17 +100,19 @@ class Pool {
         wake_.wait(lock, [&] { return is_open(seen); });
         sleepers_.fetch_sub(1);
       }
-      seen = state_.load() >> 32;
-      if (number < helpers_.load()) take(seen);
+      seen = generation_.load();
+      const int helpers = helpers_.load();
+      if (number < helpers) take(seen, number, helpers + 1);
     }
   }
 
   std::mutex turn_, sleep_;
   std::condition_variable wake_;
-  std::atomic<uint64_t> state_{0};  // number of the loop, and its next piece
+  std::atomic<uint64_t> generation_{0};  // number of the last loop that was opened
+  Stretch stretches_[kMostStretches];
   std::atomic<Task> task_{nullptr};
   std::atomic<const void*> context_{nullptr};
-  std::atomic<int64_t> pieces_{0}, done_{0};
+  std::atomic<int64_t> done_{0};
   std::atomic<int> helpers_{0}, sleepers_{0};
   int num_workers_ = 0;
 };
