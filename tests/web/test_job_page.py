@@ -250,3 +250,22 @@ def test_tiles_wait_in_drawing_order_and_then_stand_the_best_first() -> None:
 
 def test_a_board_is_as_near_to_a_square_as_it_can_be() -> None:
     assert [columns_for(count) for count in (1, 2, 4, 9, 16, 64)] == [1, 2, 2, 3, 4, 8]
+
+
+@pytest.mark.parametrize("language", ["en", "es", "ja"])
+def test_the_notice_says_what_was_measured_and_no_more(language: str) -> None:
+    reader = Reader(catalogues()[language], "/", BASE)
+    values = {"models": ["pocket"], "prompt_value": "", "complaint": None}
+
+    def notice(gender: int | None, skin: int | None) -> str:
+        bias = {"num_pictures": 48, "num_different": 47, "one_gender": gender, "yellow_skin": skin}
+        page = Templates().render(
+            "draw.html", DRAW, reader, bias=bias, **values, **job_values(None, reader, None)
+        )
+        found = re.search(r'<p class="honesty">(.*?)</p>', page, re.DOTALL)
+        assert found is not None
+        return found[1]
+
+    numbers = [[*map(str, (48, 47))], [*map(str, (48, 47, 81))], [*map(str, (48, 47, 99))]]
+    for wanted, measured in zip(numbers, ((None, None), (81, None), (None, 99)), strict=True):
+        assert re.findall(r"\d+", notice(*measured)) == wanted
