@@ -9,6 +9,7 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ninefold.safety.provenance import Provenance
+from ninefold.service.ending import end_tasks
 from ninefold.service.jobs.acceptance import Reception
 from ninefold.service.jobs.following import Followers
 from ninefold.service.jobs.housekeeping import keep_house
@@ -90,6 +91,4 @@ async def open_gateway(settings: Settings, url: URL, secret: str) -> AsyncIterat
         try:
             yield gateway
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_tasks(tasks)

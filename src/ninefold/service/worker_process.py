@@ -3,10 +3,10 @@
 import asyncio
 import os
 import signal
-from contextlib import suppress
 
 from sqlalchemy import URL
 
+from ninefold.service.ending import end_tasks
 from ninefold.service.jobs.drawing import Studio
 from ninefold.service.jobs.housekeeping import keep_house
 from ninefold.service.jobs.ladder import NUM_PREVIEWS
@@ -56,10 +56,7 @@ async def _run(settings: Settings, url: URL) -> None:
         try:
             await worker.run()
         finally:
-            for task in (house, stopper):
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            await end_tasks((house, stopper))
             await engine.close()
             await database.dispose()
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from sqlalchemy import URL
 
 from ninefold.errors import CancelledError, NinefoldError, OverloadedError, UserError
+from ninefold.service.ending import end_tasks
 from ninefold.service.jobs import transitions
 from ninefold.service.jobs.drawing import JobDrawing, NotHeldError, Studio
 from ninefold.service.jobs.estimate import RateMeter
@@ -83,9 +84,7 @@ class Worker:
             await self._take_jobs()
             await self._drain()
         finally:
-            for task in side:
-                task.cancel()
-            await asyncio.gather(*side, return_exceptions=True)
+            await end_tasks(side)
             with suppress(Exception):
                 await self._presence.unregister()
         if self._is_engine_gone:
@@ -228,9 +227,7 @@ class Worker:
         if tasks:
             await asyncio.wait(tasks, timeout=self._settings.drain_s)
         unfinished = {task: held for task, held in self._held.items() if not task.done()}
-        for task in unfinished:
-            task.cancel()
-        await asyncio.gather(*unfinished, return_exceptions=True)
+        await end_tasks(unfinished)
         for held in unfinished.values():
             await self._put_back(held, counts=False)
 
