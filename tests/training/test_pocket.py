@@ -1,21 +1,26 @@
 """All stages of pocket, a few steps each: what is trained can be packed, loaded and drawn with."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
 
 from ninefold.checkpoints.native import load_state, read_config
-from ninefold.corpus.lexicon import LEXICON_FILE, read_lexicon
+from ninefold.corpus.holdout import is_held_out
+from ninefold.corpus.lexicon import LEXICON_FILE, Entry, read_lexicon
 from ninefold.errors import CheckpointError, UserError
+from ninefold.evaluation.word_prompts import UNSEEN_WORDS
 from ninefold.generation.params import SamplingParams
 from ninefold.models.dallebart import DalleBart
 from ninefold.pipeline import TextToImage
 from ninefold.text.bpe import TOKENIZER_FILE
-from ninefold.training.encoded import read_codes
+from ninefold.training.captions import NUM_FUNCTION_WORDS
+from ninefold.training.encoded import SCENE_SEED, read_codes
 from ninefold.training.pictures import PictureSet
 from ninefold.training.pocket import PocketRun
 from ninefold.training.recipes.dallebart import POCKET_DALLEBART, pocket_dallebart, start_codes
@@ -152,6 +157,29 @@ def test_words_that_mean_the_same_start_alike(trained: PocketRun, corpus: Path) 
     )
     similarity = torch.cosine_similarity
     assert similarity(castle, near, 0) > similarity(castle, far, 0) + 0.1
+
+
+def test_what_training_reads_holds_nothing_that_is_held_out(
+    trained: PocketRun, corpus: Path
+) -> None:
+    near = [word for word in ("palace", "fortress", "manor") if not is_held_out("word", word)]
+    foreign = [Entry("schloss", "castle", "name in de", 1.0)]
+    unseen = [Entry(word, "castle", "near", 0.6) for word in [*near, *UNSEEN_WORDS]]
+    empty = [Entry("the", "castle", "near", 0.5)] * NUM_FUNCTION_WORDS
+    pictures = PictureSet(corpus, SOURCES)
+    codes = read_codes(trained.root / "codes")
+    folder = trained.root / "tokenizer"
+    lexicon = [*empty, *unseen, *foreign]
+    task = pocket_dallebart(pictures, lexicon, folder, trained.load_vqgan(), codes)[0]
+    tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+    rows = [row for data in (task.things, task.scenes) for row in data.text_tokens.reshape(-1, 32)]
+    read = {word for text in tokenizer.decode_batch(rows) for word in re.findall("[a-z]+", text)}
+    assert near
+    assert set(near) <= read
+    assert read.isdisjoint([*UNSEEN_WORDS, "schloss"])
+    scenes = [pictures.draw_scene(SCENE_SEED, number) for number in range(len(task.scenes))]
+    assert scenes
+    assert not any(is_held_out(*key) for scene in scenes for key in scene.held_out_keys())
 
 
 def test_codes_that_look_alike_start_alike(trained: PocketRun) -> None:
