@@ -23,6 +23,7 @@ from ninefold.training.captions import NUM_FUNCTION_WORDS
 from ninefold.training.encoded import SCENE_SEED, read_codes
 from ninefold.training.pictures import PictureSet
 from ninefold.training.pocket import PocketRun
+from ninefold.training.recipes.clip import TEXT_LENGTH
 from ninefold.training.recipes.dallebart import POCKET_DALLEBART, pocket_dallebart, start_codes
 from ninefold.training.recipes.vqgan import SOURCES, VQGANTask
 
@@ -172,7 +173,8 @@ def test_what_training_reads_holds_nothing_that_is_held_out(
     lexicon = [*empty, *unseen, *foreign]
     task = pocket_dallebart(pictures, lexicon, folder, trained.load_vqgan(), codes)[0]
     tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
-    rows = [row for data in (task.things, task.scenes) for row in data.text_tokens.reshape(-1, 32)]
+    texts = [data.text_tokens.reshape(-1, TEXT_LENGTH) for data in (task.things, task.scenes)]
+    rows = [row.tolist() for text in texts for row in text]
     read = {word for text in tokenizer.decode_batch(rows) for word in re.findall("[a-z]+", text)}
     assert near
     assert set(near) <= read
