@@ -50,12 +50,12 @@ class Entry:
 
     @property
     def is_unread(self) -> bool:
-        """Whether no caption may have the word."""
+        """Whether captions take the word from no lexicon; as an emoji's keyword it may be read."""
         return self.is_foreign or is_held_out("word", self.word)
 
     @property
     def meaning(self) -> str:
-        """What a sentence encoder is asked for: the word, or its thing where no caption has it."""
+        """What a sentence encoder is asked for: the word, or its thing where it is unread."""
         return self.label.removesuffix(" face") if self.is_unread else self.word
 
 

@@ -89,7 +89,8 @@ def third_lesson(
 ) -> tuple[LessonTask, TrainConfig]:
     """Return the task and settings of the last lesson, mostly of whole pictures.
 
-    Command: `ninefold train anneal`.
+    Command: `ninefold train anneal`. An hour of one core with AVX-512 BF16; things end at 0.84 nats
+    a code, scenes at 2.4, beginnings at 0.55 (docs/LOG.md).
     """
     config = TrainConfig(
         num_steps=1800,
