@@ -50,7 +50,7 @@ class Entry:
 
     @property
     def is_unread(self) -> bool:
-        """Whether captions take the word from no lexicon; as an emoji's keyword it may be read."""
+        """Whether the lexicon gives the word to no caption; a keyword of an emoji may be read."""
         return self.is_foreign or is_held_out("word", self.word)
 
     @property
