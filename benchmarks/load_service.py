@@ -71,7 +71,10 @@ def processor_seconds(trial: Trial) -> dict[str, float]:
 
 
 def _seconds_of(process: psutil.Process) -> float:
-    times = process.cpu_times()
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:  # a connection of PostgreSQL that was closed meanwhile
+        return 0.0
     return times.user + times.system
 
 

@@ -6,12 +6,24 @@ next numbers and changes the row, and then the events, all in the caller's trans
 mean.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Text,
+    bindparam,
+    column,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ninefold.service.jobs.states import Status
@@ -104,3 +116,45 @@ async def read_events(
         .limit(limit)
     )
     return [Event(*row) for row in await connection.execute(statement)]
+
+
+async def read_events_of_many(
+    connection: AsyncConnection, after: Mapping[str, int]
+) -> dict[str, list[Event]]:
+    """Return the events of several jobs, in order.
+
+    Args:
+        connection: to the database.
+        after: by job, the number of the last event that is known.
+
+    Returns:
+        The events by job, of those that have any.
+    """
+    known, found = dict(after), dict[str, list[Event]]()
+    while True:
+        given = {"job_ids": list(known), "known": list(known.values())}
+        rows = (await connection.execute(_EVENTS_OF_MANY, given)).all()
+        for job_id, seq, kind, data, at in rows:
+            event = Event(seq, kind, data, at)
+            found.setdefault(job_id, []).append(event)
+            known[job_id] = event.seq
+        if len(rows) < MAX_EVENTS:
+            return found
+
+
+def _events_of_many() -> Select[str, int, str, Json, datetime]:
+    given = (
+        bindparam("job_ids", type_=ARRAY(Text)),
+        bindparam("known", type_=ARRAY(BigInteger)),
+    )
+    columns = column("job_id", Text), column("known", BigInteger)
+    asked = func.unnest(*given).table_valued(*columns).render_derived(name="asked")
+    return (
+        select(JobEvent.job_id, JobEvent.seq, JobEvent.type, JobEvent.data, JobEvent.at)
+        .join(asked, (JobEvent.job_id == asked.c.job_id) & (JobEvent.seq > asked.c.known))
+        .order_by(JobEvent.job_id, JobEvent.seq)
+        .limit(MAX_EVENTS)
+    )
+
+
+_EVENTS_OF_MANY = _events_of_many()

@@ -3,7 +3,6 @@
 Wiring only: what happens to a job is in `jobs/`.
 """
 
-import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -126,13 +125,13 @@ async def _stream(
     gateway: Gateway, request: Request, job_id: str, after: int, viewer: str
 ) -> AsyncIterator[bytes]:
     yield f"retry: {RETRY_MS}\n\n".encode()
-    async for event in gateway.followers.follow(job_id, after):
-        if event is None:
-            yield KEEPALIVE_COMMENT
-            continue
-        document = await to_document(gateway, request, job_id, event, viewer)
-        data = json.dumps(document.model_dump(mode="json"), ensure_ascii=False)
-        yield format_sse_event(data_str=data, event=event.type, id=str(event.seq))
+    async for events in gateway.followers.follow(job_id, after):
+        frames = b""
+        for event in events:
+            document = await to_document(gateway, request, job_id, event, viewer)
+            data = document.model_dump_json()
+            frames += format_sse_event(data_str=data, event=event.type, id=str(event.seq))
+        yield frames or KEEPALIVE_COMMENT
 
 
 async def to_document(

@@ -100,10 +100,13 @@ async def events_until_end(gateway: Gateway, job_id: str) -> AsyncIterator[Event
             begun is given a little time for; then it is cancelled, since the client is told to
             ask again and could not come back to this one.
     """
-    async for event in gateway.followers.follow(job_id, stay_s=STAY_S):
-        yield event
-        if event is not None and event.is_last:
-            return
+    async for events in gateway.followers.follow(job_id, stay_s=STAY_S):
+        if not events:
+            yield None
+        for event in events:
+            yield event
+            if event.is_last:
+                return
     await cancel(gateway, job_id)
     raise Problem(
         503,
