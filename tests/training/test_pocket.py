@@ -45,8 +45,8 @@ def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> PocketRun
         "dallebart",
         "beginnings",
         "anneal",
-        "vqgan_decoder",
         "clip",
+        "vqgan_decoder",
     ):
         getattr(PocketRun(root, corpus, stop_after(1), num_scenes=4), f"train_{stage}")()
     return PocketRun(root, corpus, num_scenes=4)
@@ -100,7 +100,9 @@ def test_the_finished_decoder_leaves_codes_as_they_were(trained: PocketRun) -> N
     }
 
 
-@pytest.mark.parametrize("stage", ["vqgan", "dallebart", "beginnings", "anneal", "clip"])
+@pytest.mark.parametrize(
+    "stage", ["vqgan", "dallebart", "beginnings", "anneal", "clip", "vqgan-decoder"]
+)
 def test_every_stage_leaves_a_state(trained: PocketRun, stage: str) -> None:
     state = torch.load(trained.root / stage / "state.pt", weights_only=True)
     assert state["step"] == 1

@@ -26,7 +26,7 @@ def train(
     stage: Annotated[
         str,
         typer.Argument(
-            help="tokenizer, vqgan, codes, dallebart, beginnings, anneal, vqgan-decoder, clip, "
+            help="tokenizer, vqgan, codes, dallebart, beginnings, anneal, clip, vqgan-decoder, "
             "export; or pocket for all of these; or evaluator; or finetune."
         ),
     ],
@@ -62,7 +62,7 @@ def train(
         typer.Option(
             min=0, help="Composed scenes that pocket learns beside the corpus's pictures."
         ),
-    ] = 14_000,
+    ] = 28_000,
     steps: Annotated[int, typer.Option(min=1, help="Steps of finetune.")] = 1000,
     threads: Annotated[
         int, typer.Option(min=0, help="Threads of the processor; 0 leaves it to PyTorch.")

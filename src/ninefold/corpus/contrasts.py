@@ -6,6 +6,7 @@ scenes tell it from one that sees colour, number, place, style and who is on top
 
 from dataclasses import replace
 
+from ninefold.corpus.holdout import is_held_out
 from ninefold.corpus.plain_captions import NUMBERS
 from ninefold.corpus.scenes.looks import STYLES, TINTS
 from ninefold.corpus.scenes.places import BACKDROPS, PLACES
@@ -38,6 +39,15 @@ def contrasts(scene: Scene) -> list[Scene]:
         return [replace(scene, style=style) for style in STYLES if style != scene.style]
     places = list(PLACES) if scene.place in PLACES else [n for n in BACKDROPS if n != "white"]
     return [replace(scene, place=place) for place in places if scene.place not in ("", place)]
+
+
+def seen_contrasts(scene: Scene) -> list[Scene]:
+    """Return those contrasts of a scene that training may see: without held-out combinations."""
+    return [
+        other
+        for other in contrasts(scene)
+        if not any(is_held_out(*key) for key in other.held_out_keys())
+    ]
 
 
 def _other_relations(scene: Scene) -> list[Scene]:

@@ -50,8 +50,9 @@ class Entry:
 
     @property
     def is_unread(self) -> bool:
-        """Whether the lexicon gives the word to no caption; a keyword of an emoji may be read."""
-        return self.is_foreign or is_held_out("word", self.word)
+        """Whether no caption has the word. A held-out keyword of an emoji is read nevertheless."""
+        is_guessed = self.way in ("kind", "near")
+        return self.is_foreign or (is_guessed and is_held_out("word", self.word))
 
     @property
     def meaning(self) -> str:

@@ -9,6 +9,7 @@ from tokenizers import Tokenizer
 
 from ninefold.corpus.build import Record
 from ninefold.corpus.captions import write_caption
+from ninefold.corpus.holdout import is_held_out
 from ninefold.corpus.lexicon import Entry
 from ninefold.corpus.scenes.describe import describe_scene
 from ninefold.corpus.scenes.scene import Scene
@@ -32,7 +33,7 @@ def choose_words(entries: Sequence[Entry]) -> Words:
     words: dict[str, list[str]] = {}
     for number, entry in enumerate(entries):
         is_empty = number < NUM_FUNCTION_WORDS and entry.way != "name"
-        if not is_empty and not entry.is_unread:
+        if not (is_empty or entry.is_unread or is_held_out("word", entry.word)):
             words.setdefault(entry.label, []).append(entry.word)
     return words
 
@@ -87,7 +88,7 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
 
 
 def tokenize(captions: Sequence[Sequence[str]], tokenizer: TextTokenizer) -> NDArray[np.int32]:
-    """Captions (P, M) to token ids (P, M, T)."""
+    """Captions (P, M) to token ids (P, M, T); none at all to (0, 0, 0)."""
     known: dict[str, tuple[int, ...]] = {}
     rows = []
     for of_picture in captions:
@@ -95,6 +96,8 @@ def tokenize(captions: Sequence[Sequence[str]], tokenizer: TextTokenizer) -> NDA
             if caption not in known:
                 known[caption] = tokenizer.encode(caption).ids
             rows.append(known[caption])
+    if not rows:
+        return np.zeros((0, 0, 0), np.int32)
     return np.asarray(rows, np.int32).reshape(len(captions), -1, len(rows[0]))
 
 

@@ -19,6 +19,7 @@ from ninefold.corpus.build import is_built
 from ninefold.corpus.lexicon import LEXICON_FILE, Entry, read_lexicon
 from ninefold.corpus.vocabulary import add_words
 from ninefold.errors import CheckpointError, UserError
+from ninefold.models.clip import CLIP
 from ninefold.models.vqgan import VQGAN
 from ninefold.text.bpe import TOKENIZER_FILE
 from ninefold.training.captions import (
@@ -38,6 +39,7 @@ from ninefold.training.recipes.dallebart import DalleBartTask, pocket_dallebart
 from ninefold.training.recipes.dallebart_lessons import second_lesson, third_lesson
 from ninefold.training.recipes.vqgan import POCKET_VQGAN, SOURCES, pocket_vqgan
 from ninefold.training.recipes.vqgan_decoder import pocket_vqgan_decoder
+from ninefold.training.restored import RestoredPictures
 from ninefold.training.state import FILE_NAME
 from ninefold.training.task import Task
 from ninefold.training.trainer import train
@@ -49,11 +51,11 @@ STAGES = (
     "dallebart",
     "beginnings",
     "anneal",
-    "vqgan-decoder",
     "clip",
+    "vqgan-decoder",
     "export",
 )
-"""In the order of their needs; `vqgan-decoder` and `clip` may run beside `dallebart`."""
+"""In the order of their needs; `clip` and then `vqgan-decoder` may run beside `dallebart`."""
 
 PICTURE_SIZE = 256
 """Side in pixels that pocket's 128-pixel pictures are enlarged to when they are delivered."""
@@ -67,7 +69,7 @@ class PocketRun:
     corpus: Path
     should_stop: Callable[[], bool] = lambda: False
     on_log: Callable[[dict[str, float]], None] = lambda _row: None
-    num_scenes: int = 14_000
+    num_scenes: int = 28_000
     """Scenes that are encoded and learned beside the pictures of the corpus."""
     start: Path | None = None
     """Folder of a finished model whose networks and tokenizer stand for stages not run."""
@@ -120,10 +122,10 @@ class PocketRun:
         self._train("anneal", third_lesson(self._first_lesson()[0], start))
 
     def train_vqgan_decoder(self) -> None:
-        """Train the decoder on, for the same codes."""
+        """Train the decoder on, for the same codes, by what the ranking CLIP sees."""
         pictures, vqgan = PictureSet(self.corpus, SOURCES), self.load_vqgan()
         codes = read_codes(self.root / "codes")
-        self._train("vqgan-decoder", pocket_vqgan_decoder(pictures, vqgan, codes))
+        self._train("vqgan-decoder", pocket_vqgan_decoder(pictures, vqgan, codes, self.load_clip()))
 
     def train_clip(self) -> None:
         """Train the ranking CLIP."""
@@ -131,16 +133,27 @@ class PocketRun:
             PictureSet(self.corpus, SOURCES),
             self._lexicon(),
             self._tokenizer(),
-            self.num_scenes,
+            RestoredPictures(self.load_vqgan(), read_codes(self.root / "codes")),
             None if self.start is None else load_network(self.start, "clip"),
         )
         self._train("clip", made)
 
     def load_vqgan(self) -> VQGAN:
-        """Return the trained VQGAN, with the finished decoder where there is one."""
+        """Return the trained VQGAN, without the decoder's own stage."""
         vqgan = VQGAN(POCKET_VQGAN)
         vqgan.load_state_dict(self._vqgan_weights())
         return vqgan
+
+    def load_clip(self) -> CLIP:
+        """Return the trained ranking CLIP, or that of the model to start from."""
+        if self.start is not None and self._saved("clip") is None:
+            weights = load_network(self.start, "clip")
+        else:
+            vectors = read_word_vectors(self._tokenizer())
+            weights = tabulate(self._average("clip"), clip.WORDS, vectors)
+        model = CLIP(replace(clip.POCKET_CLIP, vocab_size=len(weights[f"{clip.WORDS}.weight"])))
+        model.load_state_dict(weights)
+        return model
 
     def export(self, folder: Path) -> ModelConfig:
         """Write the averaged weights of all networks as a model folder, in half precision.

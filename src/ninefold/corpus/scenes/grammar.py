@@ -53,9 +53,10 @@ RELATIONS: dict[str, Relation] = {
 }  # fmt: skip
 """Relations of two things; `first` and `second` are who can take part."""
 
-KIND_WEIGHTS = {"place": 4.0, "tint": 2.0, "style": 2.5, "size": 0.5, "count": 2.0, "pair": 5.0,
+KIND_WEIGHTS = {"place": 4.0, "tint": 8.0, "style": 2.5, "size": 2.0, "count": 2.0, "pair": 5.0,
                 "wearing": 1.5}  # fmt: skip
-"""How often each kind of scene is drawn, relative to the others."""
+"""How often each kind of scene is drawn, relative to the others: most of all coloured things, since
+every thing has every colour."""
 
 
 MAX_DRAFTS = 20_000

@@ -1,4 +1,9 @@
-"""Recipe: the CLIP of pocket, which puts the best of the nine first."""
+"""Recipe: the CLIP of pocket, which puts the best of the nine first.
+
+It ranks pictures that a VQGAN decoded, so it learns from such too. And it ranks pictures of one
+caption, so it has to see more than which things are there: beside a scene stands another of the
+same things, which contradicts its caption in one point.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,7 +14,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader expects
 from torch import Tensor
 
+from ninefold.corpus.contrasts import seen_contrasts
 from ninefold.corpus.lexicon import Entry
+from ninefold.corpus.scenes.compose import compose
+from ninefold.corpus.scenes.scene import Scene
 from ninefold.models.clip import CLIP, CLIPConfig
 from ninefold.text import TextTokenizer
 from ninefold.text.encoded import EOS_ID, PAD_ID
@@ -22,7 +30,8 @@ from ninefold.training.captions import (
 from ninefold.training.config import TrainConfig
 from ninefold.training.encoded import SCENE_SEED, to_pixels
 from ninefold.training.meaning import MeaningEmbedding, read_word_vectors
-from ninefold.training.pictures import PictureSet
+from ninefold.training.pictures import Picture, PictureSet
+from ninefold.training.restored import RestoredPictures
 
 WORDS = "text_model.embeddings.token_embedding"
 """Name of the text embedding."""
@@ -47,8 +56,10 @@ POCKET_CLIP = CLIPConfig(
     image_mean=(0.8, 0.75, 0.7),
     image_std=(0.3, 0.3, 0.35),
 )
-SCENE_SHARE = 1 / 3
-"""Share of a batch that are scenes."""
+SCENE_SHARE = 1 / 2
+"""Share of a batch that are scenes; half of them contradict the other half."""
+RESTORED_SHARE = 1 / 2
+"""Share of the things and scenes that are shown as the VQGAN restores them."""
 VARIANTS = 16
 """Mirrored and moved versions that a picture is seen in."""
 INITIAL_STD = 0.02
@@ -64,18 +75,19 @@ class CLIPTask:
         pictures: PictureSet,
         lexicon: Sequence[Entry],
         tokenizer: Path,
-        num_scenes: int,
+        restored: RestoredPictures,
         config: CLIPConfig = POCKET_CLIP,
         seed: int = 1,
     ) -> None:
         torch.manual_seed(seed)
         vectors = read_word_vectors(tokenizer)
-        self.pictures, self.num_scenes, self.seed = pictures, num_scenes, seed
-        encoder = TextTokenizer.from_folder(tokenizer, config.max_positions)
+        self.pictures, self.restored, self.seed = pictures, restored, seed
+        self.num_scenes = len(restored.encoded.scenes)
+        self.encoder = TextTokenizer.from_folder(tokenizer, config.max_positions)
         records = pictures.records
-        self.things = tokenize(write_captions(records, 0, choose_words(lexicon)), encoder)
-        drawn = (pictures.draw_scene(SCENE_SEED, number) for number in range(num_scenes))
-        self.scenes = tokenize(write_scene_captions(drawn, SCENE_SEED), encoder)
+        self.things = tokenize(write_captions(records, 0, choose_words(lexicon)), self.encoder)
+        drawn = (pictures.draw_scene(SCENE_SEED, number) for number in range(self.num_scenes))
+        self.scenes = tokenize(write_scene_captions(drawn, SCENE_SEED), self.encoder)
         names = {record.hexcode: number for number, record in enumerate(records)}
         self.kinds = np.asarray([names[record.hexcode] for record in records])
         self.model = CLIP(replace(config, vocab_size=len(vectors)))
@@ -106,25 +118,48 @@ class CLIPTask:
     def batch(self, step: int, batch_size: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return pictures (B, 3, H, W) in [0, 1], token ids (B, T) and what they show (B,)."""
         draw = np.random.Generator(np.random.Philox(key=[self.seed, step + (1 << 32)]))
-        num_scenes = round(batch_size * SCENE_SHARE) if self.num_scenes else 0
-        things = self.pictures.order(step, batch_size - num_scenes, self.seed)
-        scenes = draw.integers(self.num_scenes, size=num_scenes) if num_scenes else things[:0]
-        shown = [self.pictures.moved(int(i), int(draw.integers(VARIANTS))) for i in things]
-        shown += [self.pictures.scene(SCENE_SEED, int(i))[1] for i in scenes]
+        num_pairs = round(batch_size * SCENE_SHARE / 2) if self.num_scenes else 0
+        things = self.pictures.order(step, batch_size - 2 * num_pairs, self.seed)
+        scenes = draw.integers(self.num_scenes, size=num_pairs) if num_pairs else things[:0]
+        shown = [self._thing(int(index), draw) for index in things]
+        shown += [self._scene(int(number), draw) for number in scenes]
+        others = [self._contradiction(int(number), draw) for number in scenes]
+        shown += [compose(other, self.pictures.find, self.pictures.size) for other in others]
+        texts = [write_scene_captions([o], int(draw.integers(1 << 30)))[0][:1] for o in others]
         tokens = np.concatenate(
             [
                 captions[chosen, draw.integers(captions.shape[1], size=len(chosen))]
                 for captions, chosen in ((self.things, things), (self.scenes, scenes))
                 if len(chosen)
             ]
+            + ([tokenize(texts, self.encoder)[:, 0]] if texts else [])
         )
         length = int((tokens != PAD_ID).sum(1).max())
-        kinds = np.concatenate([self.kinds[things], len(self.kinds) + scenes])
+        # Every contradiction is a kind of its own; so is every scene.
+        first = len(self.kinds) + self.num_scenes
+        apart = np.arange(first, first + num_pairs)
+        kinds = np.concatenate([self.kinds[things], len(self.kinds) + scenes, apart])
         return (
             to_pixels(np.stack(shown)),
             torch.from_numpy(tokens[:, :length].astype(np.int64)),
             torch.from_numpy(kinds),
         )
+
+    def _thing(self, index: int, draw: np.random.Generator) -> Picture:
+        if draw.random() < RESTORED_SHARE:
+            return self.restored.thing(index, is_mirrored=bool(draw.integers(2)))
+        return self.pictures.moved(index, int(draw.integers(VARIANTS)))
+
+    def _scene(self, number: int, draw: np.random.Generator) -> Picture:
+        if draw.random() < RESTORED_SHARE:
+            return self.restored.scene(number)
+        return self.pictures.scene(SCENE_SEED, number)[1]
+
+    def _contradiction(self, number: int, draw: np.random.Generator) -> Scene:
+        """A scene that contradicts scene `number`; itself where there is none."""
+        scene = self.pictures.draw_scene(SCENE_SEED, number)
+        others = seen_contrasts(scene)
+        return others[int(draw.integers(len(others)))] if others else scene
 
     def after_step(self, step: int) -> None:  # noqa: ARG002 - part of the Task protocol
         """Keep the temperature in its bounds, as the paper does."""
@@ -139,7 +174,7 @@ def pocket_clip(
     pictures: PictureSet,
     lexicon: Sequence[Entry],
     tokenizer: Path,
-    num_scenes: int,
+    restored: RestoredPictures,
     start: Mapping[str, Tensor] | None = None,
 ) -> tuple[CLIPTask, TrainConfig]:
     """Return pocket's CLIP task and settings.
@@ -147,7 +182,7 @@ def pocket_clip(
     Command: `ninefold train clip`. With `start`, it goes on from the weights of a finished model.
     """
     config = TrainConfig(
-        num_steps=800,
+        num_steps=1400,
         batch_size=128,
         learning_rate=1.5e-3,
         muon_learning_rate=0.02,
@@ -157,7 +192,7 @@ def pocket_clip(
         save_every=100,
         log_every=20,
     )
-    task = CLIPTask(pictures, lexicon, tokenizer, num_scenes)
+    task = CLIPTask(pictures, lexicon, tokenizer, restored)
     if start is not None:
         task.start_from(start)
     return task, config

@@ -115,19 +115,28 @@ class DalleBartTask:
 
     def loss(self, step: int, batch_size: int) -> tuple[Tensor, dict[str, float]]:
         """Mean cross-entropy in nats per code, over things and scenes."""
-        num_scenes = round(batch_size * self.scene_share) if len(self.scenes) else 0
-        things = self.things.batch(step, batch_size - num_scenes, self.seed, BLANK_CAPTIONS)
-        batches = [things]
-        if num_scenes:
-            batches.append(self.scenes.batch(step, num_scenes, self.seed, BLANK_CAPTIONS))
-        tokens = _join_texts([batch.text_tokens for batch in batches])
-        losses = self.code_losses(tokens, torch.cat([batch.codes for batch in batches]), step)
+        tokens, codes, split = self.samples(step, batch_size, self.scene_share, self.seed)
+        losses = self.code_losses(tokens, codes, step)
         of_sample = losses.detach().mean(1)
-        split = len(things.codes)
         metrics = {"things": float(of_sample[:split].mean())}
-        if num_scenes:
+        if split < batch_size:
             metrics["scenes"] = float(of_sample[split:].mean())
         return losses.mean(), metrics
+
+    def samples(
+        self, step: int, batch_size: int, scene_share: float, seed: int
+    ) -> tuple[Tensor, Tensor, int]:
+        """Return texts (B, T) and codes (B, N) of a step, and how many of them are things.
+
+        Things come first, then `scene_share` of the batch in scenes, where there are any.
+        """
+        num_scenes = round(batch_size * scene_share) if len(self.scenes) else 0
+        num_things = batch_size - num_scenes
+        batches = [self.things.batch(step, num_things, seed, BLANK_CAPTIONS)]
+        if num_scenes:
+            batches.append(self.scenes.batch(step, num_scenes, seed, BLANK_CAPTIONS))
+        tokens = _join_texts([batch.text_tokens for batch in batches])
+        return tokens, torch.cat([batch.codes for batch in batches]), num_things
 
     def code_losses(self, tokens: Tensor, codes: Tensor, step: int) -> Tensor:
         """Cross-entropy (B, N) of the first N codes of pictures, given texts (B, T)."""

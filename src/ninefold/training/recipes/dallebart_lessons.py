@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from ninefold.training.config import TrainConfig
-from ninefold.training.recipes.dallebart import BLANK_CAPTIONS, DalleBartTask
+from ninefold.training.recipes.dallebart import DalleBartTask
 
 BEGINNING = 16
 """Codes of a beginning: the two upper rows of the grid."""
@@ -24,14 +24,16 @@ class Lesson:
     """What a batch of a later lesson holds."""
 
     beginnings: int
-    """Beginnings of things for every whole picture of a batch."""
+    """Beginnings for every whole picture of a batch."""
     scene_share: float
     """Share of the whole pictures that are scenes."""
+    begun_scene_share: float
+    """Share of the beginnings that are scenes."""
     seed: int
 
 
-SECOND = Lesson(beginnings=3, scene_share=0.4, seed=5)
-THIRD = Lesson(beginnings=1, scene_share=0.5, seed=6)
+SECOND = Lesson(beginnings=3, scene_share=0.4, begun_scene_share=0.0, seed=5)
+THIRD = Lesson(beginnings=1, scene_share=0.6, begun_scene_share=0.5, seed=6)
 
 
 class LessonTask:
@@ -48,10 +50,10 @@ class LessonTask:
     def loss(self, step: int, batch_size: int) -> tuple[Tensor, dict[str, float]]:
         """Mean cross-entropy in nats per code of whole pictures, and that of beginnings."""
         whole, metrics = self.first.loss(step, batch_size)
-        count = self.lesson.beginnings * batch_size
-        batch = self.first.things.batch(step, count, self.lesson.seed + 1, BLANK_CAPTIONS)
-        codes = batch.codes[:, :BEGINNING]
-        beginnings = self.first.code_losses(batch.text_tokens, codes, step + (1 << 20)).mean()
+        count, share = self.lesson.beginnings * batch_size, self.lesson.begun_scene_share
+        tokens, codes, _ = self.first.samples(step, count, share, self.lesson.seed + 1)
+        losses = self.first.code_losses(tokens, codes[:, :BEGINNING], step + (1 << 20))
+        beginnings = losses.mean()
         metrics["beginnings"] = float(beginnings.detach())
         return (whole + beginnings) / 2, metrics
 
