@@ -177,8 +177,8 @@ def pocket_dallebart(
 ) -> tuple[DalleBartTask, TrainConfig]:
     """Return pocket's DalleBart task and settings.
 
-    Command: `ninefold train dallebart`. Hours and losses of the run that made the shipped weights
-    are in docs/LOG.md.
+    Command: `ninefold train dallebart`. An hour and a half of one core with AVX-512 BF16; things
+    end at 0.93 nats a code, scenes at 2.6 (docs/LOG.md).
     """
     config = TrainConfig(
         num_steps=3000,

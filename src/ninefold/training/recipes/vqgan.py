@@ -126,7 +126,8 @@ class VQGANTask:
 def pocket_vqgan(corpus: Path) -> tuple[VQGANTask, TrainConfig]:
     """Return pocket's VQGAN task and settings.
 
-    Command: `ninefold train vqgan`.
+    Command: `ninefold train vqgan`. Half an hour of one core with AVX-512 BF16; 18.0 dB, nearly all
+    codes in use (docs/LOG.md).
     """
     config = TrainConfig(
         num_steps=3000,
