@@ -12,7 +12,7 @@ from ninefold.models.vqgan import VQGAN
 from ninefold.training.encoded import EncodedPictures, encode_pictures, read_codes
 from ninefold.training.pictures import PictureSet
 from ninefold.training.pocket import PocketRun
-from ninefold.training.recipes.clip import CLIPTask, pocket_clip
+from ninefold.training.recipes.clip import WORDS, CLIPTask, halfway, pocket_clip
 from ninefold.training.recipes.vqgan import POCKET_VQGAN, SOURCES
 from ninefold.training.restored import RestoredPictures
 
@@ -92,3 +92,12 @@ def test_a_restored_picture_is_what_its_codes_decode_to(restored: RestoredPictur
     assert np.abs(shown - pixels.numpy()).mean() < 4
     assert np.abs(shown - pixels.numpy()[:, ::-1]).mean() > 20
     assert restored.scene(3).shape == (128, 128, 3)
+
+
+def test_halfway_lies_between_and_takes_new_words_whole() -> None:
+    words = f"{WORDS}.weight"
+    start = {"bias": torch.tensor([0.0]), words: torch.zeros(2, 3)}
+    end = {"bias": torch.tensor([1.0]), words: torch.ones(3, 3)}
+    middle = halfway(start, end)
+    assert float(middle["bias"]) == 0.5
+    assert middle[words][:, 0].tolist() == [0.5, 0.5, 1.0]

@@ -34,7 +34,7 @@ from ninefold.training.encoded import SCENE_SEED, encode_pictures, read_codes
 from ninefold.training.meaning import read_word_vectors, save_word_vectors, tabulate
 from ninefold.training.pictures import PictureSet
 from ninefold.training.recipes import clip, dallebart
-from ninefold.training.recipes.clip import VOCAB_SIZE, pocket_clip
+from ninefold.training.recipes.clip import VOCAB_SIZE, halfway, pocket_clip
 from ninefold.training.recipes.dallebart import DalleBartTask, pocket_dallebart
 from ninefold.training.recipes.dallebart_lessons import second_lesson, third_lesson
 from ninefold.training.recipes.vqgan import POCKET_VQGAN, SOURCES, pocket_vqgan
@@ -158,18 +158,22 @@ class PocketRun:
     def export(self, folder: Path) -> ModelConfig:
         """Write the averaged weights of all networks as a model folder, in half precision.
 
+        Of a CLIP that went on from a finished model the mean of both is written.
+
         Args:
             folder: the model's folder; a model that is there is replaced.
 
         Raises:
             UserError: a stage has not been run.
         """
-        drawing, ranking = self._average("anneal"), self._average("clip")
-        vectors = read_word_vectors(self._tokenizer())
+        drawing, vectors = self._average("anneal"), read_word_vectors(self._tokenizer())
+        ranking = tabulate(self._average("clip"), clip.WORDS, vectors)
+        if self.start is not None:
+            ranking = halfway(load_network(self.start, "clip"), ranking)
         networks: dict[Network, dict[str, Tensor]] = {
             "dallebart": tabulate(drawing, dallebart.WORDS, vectors),
             "vqgan": {**self._vqgan_weights(), **(self._saved("vqgan-decoder") or {})},
-            "clip": tabulate(ranking, clip.WORDS, vectors),
+            "clip": ranking,
         }
         config = ModelConfig(
             name="pocket",

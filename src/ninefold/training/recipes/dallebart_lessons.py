@@ -70,8 +70,8 @@ def second_lesson(
 ) -> tuple[LessonTask, TrainConfig]:
     """Return the task and settings of the lesson on how pictures begin.
 
-    Command: `ninefold train beginnings`. 25 minutes of one core with AVX-512 BF16; beginnings end at
-    0.60 nats a code, whole things where they were (docs/LOG.md).
+    Command: `ninefold train beginnings`. 25 minutes of one core with AVX-512 BF16; beginnings end
+    at 0.60 nats a code, whole things where they were (docs/LOG.md).
     """
     config = TrainConfig(
         num_steps=900,
@@ -92,8 +92,8 @@ def third_lesson(
 ) -> tuple[LessonTask, TrainConfig]:
     """Return the task and settings of the last lesson, mostly of whole pictures.
 
-    Command: `ninefold train anneal`. An hour of one core with AVX-512 BF16; things end at 0.84 nats
-    a code, scenes at 2.4, beginnings at 0.55 (docs/LOG.md).
+    Command: `ninefold train anneal`. An hour of one core with AVX-512 BF16; things end at 0.86 nats
+    a code, scenes at 2.5, beginnings, half of them of scenes, at 0.95 (docs/LOG.md).
     """
     config = TrainConfig(
         num_steps=1800,
