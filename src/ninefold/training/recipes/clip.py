@@ -180,7 +180,8 @@ def pocket_clip(
     """Return pocket's CLIP task and settings.
 
     Command: `ninefold train clip`. Half an hour of one core with AVX-512 BF16, of which some goes
-    into composing; 68 % of a batch right, contradictions included (docs/LOG.md). With `start`, it goes on from the weights of a finished model.
+    into composing; 71 % of a batch right, contradictions included (docs/LOG.md). With `start`, it
+    goes on from the weights of a finished model.
     """
     config = TrainConfig(
         num_steps=1400,
