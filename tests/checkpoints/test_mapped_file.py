@@ -27,6 +27,7 @@ def test_what_was_read_is_given_back_and_can_be_read_again(tmp_path: Path) -> No
     mapped = SafetensorsFile(path).read("weights")
     assert torch.equal(mapped, weights)
     assert mapped_bytes(path) >= 4 << 20
+    assert MappedFile(path).holds(mapped)
     assert MappedFile(path).release(mapped) > (4 << 20) - 2 * 4096
     assert mapped_bytes(path) < 1 << 20
     assert torch.equal(mapped, weights)
@@ -37,6 +38,7 @@ def test_other_tensors_are_left_alone(tmp_path: Path) -> None:
     write_tensors(path, stream_of({"weights": torch.ones(5000)}))
     mapped = SafetensorsFile(path).read("weights")
     own = torch.ones(1 << 20)
+    assert not MappedFile(path).holds(own)
     assert MappedFile(path).release(own) == 0
     assert bool((own == 1.0).all())
     assert MappedFile(path).release(mapped[:10]) == 0  # less than a page

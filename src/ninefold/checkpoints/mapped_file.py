@@ -21,15 +21,24 @@ class MappedFile:
     def __init__(self, path: Path) -> None:
         self._places = _places_of(path)
 
+    def holds(self, tensor: Tensor) -> bool:
+        """Return whether a tensor lies in the file.
+
+        Holds for as long as a tensor of the file is alive; after that the system may give its place
+        to something else.
+        """
+        start, size = tensor.data_ptr(), tensor.numel() * tensor.element_size()
+        return any(low <= start and start + size <= high for low, high in self._places)
+
     def release(self, tensor: Tensor) -> int:
         """Give back the whole pages of a tensor, which must not have been written to.
 
         Returns:
             The number of bytes; 0 for a tensor that is not of the file.
         """
-        start, size = tensor.data_ptr(), tensor.numel() * tensor.element_size()
-        if not any(low <= start and start + size <= high for low, high in self._places):
+        if not self.holds(tensor):
             return 0
+        start, size = tensor.data_ptr(), tensor.numel() * tensor.element_size()
         first = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
         last = (start + size) // mmap.PAGESIZE * mmap.PAGESIZE
         if last <= first:

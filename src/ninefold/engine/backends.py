@@ -8,6 +8,7 @@ from typing import cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader expects
+from torch import nn
 
 from ninefold.checkpoints.load import load_dallebart
 from ninefold.checkpoints.mapped_file import MappedFile
@@ -168,7 +169,24 @@ def load_native(folder: Path, name: str, num_codes: int, num_slots: int) -> Nati
             parameter.data = stored.to(text_format)
             if parameter.data is not stored:
                 file.release(stored)
+    if kind == "float32":
+        _release_after_reading(model.encoder, file)
     return NativeBackend(model, num_codes, num_slots, kind, file.release)
+
+
+def _release_after_reading(encoder: nn.Module, file: MappedFile) -> None:
+    """Give back the memory of the encoder's weights after every text.
+
+    A text is read in a moment, and its pictures are drawn and painted for long after it: the file's
+    pages need not stay beside all that. They come back from the system's cache at the next text.
+    """
+    mapped = [parameter for parameter in encoder.parameters() if file.holds(parameter)]
+
+    def release(*_: object) -> None:
+        for parameter in mapped:
+            file.release(parameter)
+
+    encoder.register_forward_hook(release)
 
 
 def recipe_dtype(name: str) -> str:

@@ -10,7 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from ninefold.checkpoints.native import Network, load_state, read_config, save_model
+from ninefold.checkpoints.native import (
+    Network,
+    load_state,
+    read_config,
+    save_model,
+    weights_file,
+)
 from ninefold.engine.backend import Backend, Rows
 from ninefold.engine.backends import load_native
 from ninefold.engine.config import EngineConfig
@@ -22,6 +28,7 @@ from ninefold.engine.self_check import check_backend
 from ninefold.errors import UnsupportedOptionError
 from ninefold.generation.params import SamplingParams
 from ninefold.models.dallebart import DalleBart, DalleBartConfig
+from tests.checkpoints.test_mapped_file import mapped_bytes
 from tests.engine.harness import NUM_CODES, build_harness, reference, text_of
 from tests.native_kinds import kinds
 from tests.tiny import DALLEBART, build_dallebart
@@ -179,3 +186,23 @@ def test_weights_in_half_precision_are_packed_from_it(
     save_model(folder, dataclasses.replace(config, clip=None), states, files, replace=True)
     found = load_native(folder, "native-float32", NUM_CODES, 5)
     assert torch.equal(all_logits(found, DALLEBART), all_logits(expected, DALLEBART))
+
+
+@pytest.mark.native("float32")
+def test_an_exact_encoder_takes_no_memory_between_texts(tiny_model: Path, tmp_path: Path) -> None:
+    """Its weights stay in the file, whose pages are given back after a text and come again."""
+    config = read_config(tiny_model)
+    sizes = dataclasses.replace(config.dallebart, encoder_ffn_dim=1 << 14)
+    model = DalleBart(sizes).eval()
+    states: dict[Network, Mapping[str, Tensor]] = {
+        "dallebart": model.state_dict(),
+        "vqgan": load_state(tiny_model, "vqgan"),
+    }
+    files = {"tokenizer.json": tiny_model / "tokenizer.json"}
+    folder = tmp_path / "model"
+    save_model(folder, dataclasses.replace(config, dallebart=sizes, clip=None), states, files)
+    expected = all_logits(NativeBackend(model, NUM_CODES, 5, "float32"), sizes)
+    found = load_native(folder, "native-float32", NUM_CODES, 5)
+    for _ in range(2):
+        assert torch.equal(all_logits(found, sizes), expected)
+        assert mapped_bytes(folder / weights_file("dallebart")) < 2 << 20  # of 12 MiB

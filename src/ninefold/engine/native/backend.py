@@ -10,6 +10,7 @@ inputs have outliers, is bfloat16. Texts are read by the model's encoder, withou
 import ctypes
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -158,10 +159,14 @@ class NativeBackend:
         return Selection(codes, kept, is_finite)
 
     def _cache(self, kind: Kind, entries: int, length: int) -> int:
-        """Allocate keys or values and return their address."""
+        """Allocate keys or values and return their address.
+
+        Zeros of NumPy, unlike PyTorch's, take no memory before they are written to: a slot costs
+        nothing before its first picture.
+        """
         heads, width = self.config.decoder_attention_heads, self.config.decoder_head_width
         size = entries * heads * _whole_blocks(length) * _cache_bytes(kind, width)
-        return self._packer.keep(torch.zeros(size // 4, dtype=torch.int32))
+        return self._packer.keep(torch.from_numpy(np.zeros(size // 4, dtype=np.int32)))
 
     def _pack_layer(self, target: Layer, layer: DecoderLayer, num_rows: int) -> None:
         own, text, ffn, packer = layer.self_attn, layer.cross_attn, layer.ffn, self._packer
