@@ -23,6 +23,7 @@ from trace_step import NUM_CODES, least, random_mini
 from ninefold.engine.backend import Rows
 from ninefold.engine.backends import painter_kind
 from ninefold.engine.fast_vqgan import speed_up
+from ninefold.engine.measure import fill_cache
 from ninefold.engine.native.backend import NativeBackend
 from ninefold.engine.native.structures import Kind
 from ninefold.models.dallebart import DalleBart
@@ -50,6 +51,7 @@ def measure(kind: Kind, model: DalleBart) -> dict[str, Any]:
     tokens = torch.full((MINI.max_text_length,), 5)
     for entry, length in ((0, 12), (1, 2)):
         backend.read_text(entry, tokens, torch.arange(MINI.max_text_length) < length)
+    fill_cache(backend, MINI, max(IMAGES))
     vqgan = speed_up(
         VQGAN(VQGANConfig(has_encoder=False)).eval(), painter_kind(f"native-{kind}") or "float32"
     )

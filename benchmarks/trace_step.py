@@ -1,11 +1,11 @@
-"""One step of nine pictures by component: products, attention, norms and gates, sampling, Python.
+"""One step by component: products, attention, norms and gates, sampling, Python.
 
 Regime: mini's size with random weights, guidance, one thread, processor time, the least of a few:
 what other programs do beside it hardly counts. Products are timed alone, on the same shapes and
 with weights that come from memory as in a step; attention is the growth of a step with the
 position; what is left of a step is norms, gating, rounding and the write to the cache.
 
-    python benchmarks/trace_step.py [--kinds int8,bfloat16,float32]
+    python benchmarks/trace_step.py [--kinds int8,bfloat16,float32] [--images 9,18,72]
 
 Prints a table and ends with one JSON line.
 """
@@ -22,6 +22,7 @@ from random_models import MINI, random_tensor
 
 from ninefold.checkpoints.empty_model import build_empty
 from ninefold.engine.backend import Rows
+from ninefold.engine.measure import fill_cache
 from ninefold.engine.native.backend import NativeBackend
 from ninefold.engine.native.products import PackedProduct
 from ninefold.engine.native.structures import Kind
@@ -30,7 +31,7 @@ from ninefold.generation.generate import TextInput
 from ninefold.generation.params import SamplingParams
 from ninefold.models.dallebart import DalleBart
 
-NUM_IMAGES, NUM_CODES = 9, 16384
+NUM_CODES = 16384
 POSITIONS = (0, 31, 63, 95, 127, 159, 191, 223, 255)
 
 
@@ -63,19 +64,20 @@ def products_of(kind: Kind) -> list[PackedProduct]:
     return [PackedProduct(k, torch.ones(outputs, inputs)) for k, outputs, inputs in shapes]
 
 
-def trace(kind: Kind, model: DalleBart) -> dict[str, float]:
-    """Return milliseconds by component."""
-    num_rows = 2 * NUM_IMAGES
+def trace(kind: Kind, num_images: int, model: DalleBart) -> dict[str, float]:
+    """Return milliseconds by component of a step of so many pictures, and of it for nine."""
+    num_rows = 2 * num_images
     products = products_of(kind)
     inputs = {width: torch.randn(num_rows, width) for width in (MINI.d_model, MINI.decoder_ffn_dim)}
 
     multiplied = least(lambda: [product(inputs[product.inputs]) for product in products])
     products.clear()
-    backend = NativeBackend(model, NUM_CODES, NUM_IMAGES, kind)
+    backend = NativeBackend(model, NUM_CODES, num_images, kind)
     tokens = torch.full((2, MINI.max_text_length), 5)
     mask = torch.arange(MINI.max_text_length) < torch.tensor([[12], [2]])
     for entry in (0, 1):
         backend.read_text(entry, tokens[entry], mask[entry])
+    fill_cache(backend, MINI, num_images)
     places, texts = torch.arange(num_rows), torch.arange(num_rows) % 2
     steps = [
         least(partial(backend.step, Rows(places, places, torch.full((num_rows,), p), texts)))
@@ -83,15 +85,16 @@ def trace(kind: Kind, model: DalleBart) -> dict[str, float]:
     ]
     mean = sum(steps) / len(steps)
     runner = Runner(backend, NUM_CODES, MINI.image_length)
-    for slot in range(NUM_IMAGES):
+    for slot in range(num_images):
         runner.begin(slot, ImageInput(TextInput(tokens, mask), SamplingParams(), slot, NUM_CODES))
-    whole = least(lambda: runner.run(range(NUM_IMAGES)))
+    whole = least(lambda: runner.run(range(num_images)))
     return {
         "products": 1e3 * multiplied,
         "attention over the cache": 1e3 * (mean - steps[0]),
         "norms, gate, rounding, text": 1e3 * (steps[0] - multiplied),
         "guidance, sampling, Python": 1e3 * (whole - steps[0]),
         "whole step": 1e3 * (mean + whole - steps[0]),
+        "of it for nine pictures": 1e3 * (mean + whole - steps[0]) * 9 / num_images,
     }
 
 
@@ -99,13 +102,16 @@ def main() -> None:
     """Trace each kind."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kinds", default="int8,bfloat16,float32")
+    parser.add_argument("--images", default="9", help="pictures of a step")
     options = parser.parse_args()
     torch.set_num_threads(1)
     model = random_mini()
     results: dict[str, Any] = {
-        kind: trace(cast("Kind", kind), model) for kind in options.kinds.split(",")
+        f"{kind}, {images}": trace(cast("Kind", kind), int(images), model)
+        for kind in options.kinds.split(",")
+        for images in options.images.split(",")
     }
-    print(f"| ms of a processor, one thread | {' | '.join(results)} |")
+    print(f"| ms of a processor, one thread, pictures | {' | '.join(results)} |")
     print(f"|---|{'---|' * len(results)}")
     for component in next(iter(results.values())):
         values = " | ".join(f"{result[component]:.1f}" for result in results.values())
