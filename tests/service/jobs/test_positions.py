@@ -22,11 +22,15 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
         (3, 4, 1, True),
         (3, 3, 1, False),
         (3, 3, 15, True),
-        (95, 100, 1, False),
-        (90, 100, 1, True),
+        (95, 100, 9.5, False),
+        (90, 100, 8, False),
+        (90, 100, 9, True),
+        (11, 20, 1.1, True),
+        (300, 400, 14, False),
+        (300, 400, 15, True),
     ],
 )
-def test_near_the_front_each_move_is_told_and_further_back_large_ones(
+def test_near_the_front_each_move_is_told_and_further_back_large_ones_seldom(
     position: int, told: int | None, seconds: float, hears: bool
 ) -> None:
     told_at = None if told is None else NOW - timedelta(seconds=seconds)

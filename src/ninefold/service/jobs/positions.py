@@ -1,7 +1,7 @@
 """Tells waiting jobs where they are: a round every second or two, in one process at a time.
 
-A job hears of each change near the front, and of larger ones further back, so that a long queue
-does not write a row for every job whenever one is finished.
+A job hears of each change near the front, and of larger ones, and more seldom, further back: a long
+queue that moves fast would otherwise write rows, and wake streams, all the time.
 """
 
 from datetime import datetime, timedelta
@@ -37,6 +37,7 @@ MAX_TOLD = 200
 
 _NEAR = 10
 _STEP = 0.1
+_PAUSE_S = 0.1  # for each job ahead
 _AGAIN_AFTER = timedelta(seconds=15)
 
 
@@ -120,9 +121,9 @@ def is_due(position: int, told: int | None, told_at: datetime | None, now: datet
     """
     if told is None or told_at is None:
         return True
-    change = abs(position - told)
+    change, since = abs(position - told), now - told_at
     if change and position <= _NEAR:
         return True
-    if change >= max(1, _STEP * told):
+    if change >= max(1, _STEP * told) and since >= timedelta(seconds=_PAUSE_S * position):
         return True
-    return now - told_at >= _AGAIN_AFTER
+    return since >= _AGAIN_AFTER
