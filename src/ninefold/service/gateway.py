@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ninefold.safety.provenance import Provenance
 from ninefold.service.ending import end_tasks
+from ninefold.service.group_commit import GroupCommit
 from ninefold.service.jobs.acceptance import Reception
 from ninefold.service.jobs.following import Followers
 from ninefold.service.jobs.housekeeping import keep_house
@@ -39,6 +40,7 @@ class Gateway:
     facts: ModelFacts
     policy: PromptCheck
     reception: Reception
+    commits: GroupCommit
     reader: JobReader
     followers: Followers
     visitors: Visitors
@@ -69,6 +71,8 @@ async def open_gateway(settings: Settings, url: URL, secret: str) -> AsyncIterat
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.dispose)
         await stack.enter_async_context(queue.open())
+        reception = Reception(settings, facts, policy, queue)
+        limits = RateLimits(settings, secret)
         gateway = Gateway(
             settings=settings,
             url=url,
@@ -77,11 +81,12 @@ async def open_gateway(settings: Settings, url: URL, secret: str) -> AsyncIterat
             objects=objects,
             facts=facts,
             policy=policy,
-            reception=Reception(settings, facts, policy, queue),
+            reception=reception,
+            commits=GroupCommit(database, reception, limits),
             reader=JobReader(database, settings.stalled_s),
             followers=followers,
             visitors=Visitors(secret),
-            limits=RateLimits(settings, secret),
+            limits=limits,
             provenance=open_provenance(settings),
         )
         tasks = [

@@ -1,11 +1,15 @@
 """One answer for many: a page that everybody opens at once is made once in two seconds.
 
 Only for readers who carry nothing of their own (no cookie, no key), for whom a page is the same but
-for language and packing. Plain ASGI; knows nothing of what the pages are.
+for language and packing. Who asks while it is made waits for it: a page whose two seconds are over
+would otherwise be made for all who read it at that moment. Plain ASGI; knows nothing of what the
+pages are.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
+from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,6 +32,7 @@ class SharedAnswers:
     def __init__(self, app: ASGIApp, paths: tuple[str, ...], seconds: float = SECONDS) -> None:
         self._app, self._paths, self._seconds = app, paths, seconds
         self._answers: OrderedDict[_Key, tuple[float, list[Message]]] = OrderedDict()
+        self._making: dict[_Key, asyncio.Event] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -35,20 +40,41 @@ class SharedAnswers:
         if key is None:
             await self._app(scope, receive, send)
             return
-        kept = self._answers.get(key)
-        if kept is not None and time.monotonic() - kept[0] <= self._seconds:
-            for message in kept[1]:
-                # Middleware outside adds its headers to the list, which must not grow here.
-                await send({**message, "headers": list(message.get("headers", ()))})
-            return
+        kept = self._fresh(key)
+        if kept is None and key in self._making:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._making[key].wait(), self._seconds)
+            kept = self._fresh(key)
+        if kept is not None:
+            for message in kept:
+                await send(_copy(message))
+        elif key in self._making:
+            await self._app(scope, receive, send)  # it is slow, or none to be kept
+        else:
+            await self._make(key, scope, receive, send)
+
+    async def _make(self, key: _Key, scope: Scope, receive: Receive, send: Send) -> None:
         messages: list[Message] = []
+        made = self._making[key] = asyncio.Event()
 
         async def send_and_keep(message: Message) -> None:
-            messages.append({**message, "headers": list(message.get("headers", ()))})
+            messages.append(_copy(message))
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                self._keep(key, messages)
+                made.set()  # before it is sent: this reader may be slow
             await send(message)
 
-        await self._app(scope, receive, send_and_keep)
-        self._keep(key, messages)
+        try:
+            await self._app(scope, receive, send_and_keep)
+        finally:
+            del self._making[key]
+            made.set()
+
+    def _fresh(self, key: _Key) -> list[Message] | None:
+        kept = self._answers.get(key)
+        if kept is None or time.monotonic() - kept[0] > self._seconds:
+            return None
+        return kept[1]
 
     def _key(self, scope: Scope) -> _Key | None:
         """Return what the answer depends on; None where it is somebody's own."""
@@ -73,3 +99,8 @@ class SharedAnswers:
         self._answers[key] = (time.monotonic(), messages)
         while len(self._answers) > MAX_ANSWERS:
             self._answers.popitem(last=False)
+
+
+def _copy(message: Message) -> Message:
+    """Return a message whose list of headers may grow: middleware outside adds its own to it."""
+    return {**message, "headers": list(message.get("headers", ()))}

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import URL, event, func, select, text
 
 from ninefold.service.administration import Administration
+from ninefold.service.jobs.fair_share import UNITS_PER_PICTURE
 from ninefold.service.store.tables import Job
 from ninefold.service.visitors import COOKIE
 from tests.service.conftest import MakeSettings
@@ -182,3 +183,109 @@ async def test_accepting_a_job_waits_for_few_statements(service: RunningService)
         counts.append(len(statements) - before)
     # Housekeeping may add some of its own to one or the other; the queue's entry is not seen here.
     assert min(counts) == 3, statements
+
+
+async def ask_together(service: RunningService, asks: list[dict[str, Any]]) -> list[Any]:
+    """Send requests so that one transaction accepts them: while another waits for a lock."""
+    database = service.gateway.database
+    async with database.begin() as connection:
+        await connection.execute(text("LOCK TABLE shares IN ACCESS EXCLUSIVE MODE"))
+        first = asyncio.create_task(service.http.post("/api/v1/jobs", json={"prompt": "first"}))
+        await asyncio.sleep(0.2)
+        rest = [asyncio.create_task(service.http.post("/api/v1/jobs", **ask)) for ask in asks]
+        await asyncio.sleep(0.5)
+    assert (await first).status_code == 202
+    return list(await asyncio.gather(*rest))
+
+
+async def test_what_is_asked_for_together_is_accepted_as_one_after_the_other(
+    service: RunningService,
+) -> None:
+    await service.post("to get a cookie")
+    statements: list[str] = []
+    event.listen(
+        service.gateway.database.sync_engine,
+        "before_cursor_execute",
+        lambda *told: statements.append(told[2]),
+    )
+    sign = service.gateway.visitors.sign
+    who = ["me", "me", "you", "me", "you", "they"]
+    asks = [
+        {"json": {"prompt": f"{name} {number}"}, "headers": {"Cookie": f"{COOKIE}={sign(name)}"}}
+        for number, name in enumerate(who)
+    ]
+    answers = await ask_together(service, asks)
+    assert [answer.status_code for answer in answers] == [202] * 6
+    assert len([told for told in statements if "INSERT INTO jobs" in told]) == 2
+    async with service.gateway.database.connect() as connection:
+        statement = select(Job.prompt, Job.start_tag, Job.total_steps).order_by(Job.number)
+        rows = (await connection.execute(statement)).all()[2:]
+        entries = text(
+            "SELECT count(*) FROM procrastinate_jobs e JOIN jobs j ON e.args->>'job_id' = j.id "
+            "AND e.id = j.entry_id AND e.priority = -j.start_tag"
+        )
+        assert (await connection.execute(entries)).scalar_one() == 8
+    assert sorted(row.prompt for row in rows) == sorted(
+        f"{name} {number}" for number, name in enumerate(who)
+    )
+    given: dict[str, list[int]] = {}
+    for row in rows:
+        given.setdefault(row.prompt.partition(" ")[0], []).append(row.start_tag)
+    cost = 9 * UNITS_PER_PICTURE
+    assert given == {"me": [0, cost, 2 * cost], "you": [0, cost], "they": [0]}
+    # Each was told of what is ahead of it at that moment, those of the same round included.
+    places = {answer.json()["prompt"]: answer.json()["position"] for answer in answers}
+    ahead = [0, 0]  # the two before, of an address and of the visitor that it became
+    for row in rows:
+        assert places[row.prompt] == 1 + sum(tag <= row.start_tag for tag in ahead), row
+        ahead.append(row.start_tag)
+
+
+async def test_one_that_cannot_be_written_fails_nobody_else(service: RunningService) -> None:
+    async with service.gateway.database.begin() as connection:
+        refuse = "ALTER TABLE jobs ADD CONSTRAINT no_pears CHECK (prompt <> 'a pear')"
+        await connection.execute(text(refuse))
+    prompts = ["a red apple", "a pear", "a plum"]
+    answers = await ask_together(service, [{"json": {"prompt": prompt}} for prompt in prompts])
+    assert [answer.status_code for answer in answers] == [202, 500, 202]
+    assert answers[2].headers["ratelimit"].startswith('"anonymous";r=')
+    assert await number_of_jobs(service) == 3
+
+
+async def test_a_key_that_comes_twice_at_once_is_answered_once(service: RunningService) -> None:
+    await service.post("to get a cookie")
+    asks = [
+        {"json": {"prompt": "a red apple"}, "headers": {"Idempotency-Key": key}}
+        for key in ("one", "one", "two", "one")
+    ]
+    answers = await ask_together(service, asks)
+    codes = [answer.status_code for answer in answers]
+    assert sorted(codes) == [202, 202, 409, 409]
+    assert codes[2] == 202
+    assert await number_of_jobs(service) == 4
+
+
+async def test_a_job_after_one_that_got_less_stands_where_it_would_alone(
+    database_url: URL, make_settings: MakeSettings
+) -> None:
+    settings = make_settings(
+        fewer_pictures=True, fewer_pictures_from_wait_s=10, heartbeat_s=60, stalled_s=120
+    )
+    async with running_service(settings, database_url) as service:
+        # 144 steps a job at 36 a second: 4 s each.
+        await service.add_worker(FakeEngine(step_s=0.25, may_go_on=asyncio.Event()))
+        for number in range(4):
+            await service.post(f"prompt {number}")
+        together = [{"json": {"prompt": f"together {number}"}} for number in range(5)]
+        answers = await ask_together(service, together)
+        assert [answer.status_code for answer in answers] == [202] * 5
+        async with service.gateway.database.connect() as connection:
+            statement = select(Job.start_tag, Job.settings).order_by(Job.number)
+            rows = (await connection.execute(statement)).all()
+    counts = [row.settings["count"] for row in rows]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[-1] == 4
+    tag = 0
+    for row in rows[1:]:  # the first had no cookie yet
+        assert row.start_tag == tag
+        tag += row.settings["count"] * UNITS_PER_PICTURE

@@ -5,14 +5,11 @@ its first event have committed together, and not before. Knows nothing of HTTP b
 problems.
 """
 
-import functools
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, insert, select
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,19 +17,17 @@ from ninefold.errors import UserError
 from ninefold.generation.params import SamplingParams, get_preset
 from ninefold.safety.verdict import Action, Verdict
 from ninefold.service import metrics
-from ninefold.service.jobs.estimate import expected_seconds
+from ninefold.service.jobs.admitted import Admitted, write_jobs
+from ninefold.service.jobs.estimate import Capacity, expected_seconds
 from ninefold.service.jobs.fair_share import cost_of
 from ninefold.service.jobs.ladder import NUM_PREVIEWS, Ladder
-from ninefold.service.jobs.load import Ahead, read_prospect
+from ninefold.service.jobs.load import Ahead, Standing, read_prospects
 from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.refusal import PromptCheck, PromptRefusedProblem
-from ninefold.service.jobs.shares import take_tags
 from ninefold.service.model_facts import ModelFacts
 from ninefold.service.problems import Problem, invalid
 from ninefold.service.settings import Settings
-from ninefold.service.store import decisions
-from ninefold.service.store.tables import Job, JobEvent
-from ninefold.service.visitors import Requester, new_id
+from ninefold.service.visitors import Requester
 from ninefold.text.prompt import clean_prompt
 
 _SEED_BITS = 32  # JavaScript keeps numbers of 53 bits, and a person can type 32
@@ -145,80 +140,88 @@ class Reception:
         return params, notices
 
     async def accept(
-        self, connection: AsyncConnection, prepared: Prepared, requester: Requester
-    ) -> Accepted:
-        """Put a job into the queue, in the caller's transaction.
+        self, connection: AsyncConnection, asked: Sequence[tuple[Prepared, Requester]]
+    ) -> list[Accepted | Problem]:
+        """Put jobs into the queue, in the caller's transaction, as if one came after the other.
 
-        Raises:
-            Problem: the wait would be too long for the tier (`too_busy`).
+        Args:
+            connection: in a transaction.
+            asked: what is wished for by whom, in order.
+
+        Returns:
+            For each the job, or the problem that its wait would be too long for the tier
+            (`too_busy`).
         """
+        decided = await self._decide(connection, asked)
+        admitted = [each for each in decided if isinstance(each, Admitted)]
+        rows = await write_jobs(connection, self._queue, self._facts.name, admitted)
+        return [
+            each
+            if isinstance(each, Problem)
+            else Accepted(rows[each.job_id], each.position, each.eta_s)
+            for each in decided
+        ]
+
+    async def _decide(
+        self, connection: AsyncConnection, asked: Sequence[tuple[Prepared, Requester]]
+    ) -> list[Admitted | Problem]:
+        decided: list[Admitted | Problem] = []
+        while len(decided) < len(asked):
+            rest = asked[len(decided) :]
+            standings = self._standings(rest, decided)
+            capacity, aheads = await read_prospects(connection, standings, self._settings.stalled_s)
+            for (prepared, requester), ahead, supposed in zip(rest, aheads, standings, strict=True):
+                if supposed.offset != _used(decided, requester):
+                    break  # one before got less than it asked for, so this one stands elsewhere
+                together = _with_mates(ahead, requester.tier.lane, decided)
+                decided.append(self._admit(prepared, requester, capacity, together))
+        return decided
+
+    def _standings(
+        self,
+        asked: Sequence[tuple[Prepared, Requester]],
+        decided: Sequence[Admitted | Problem],
+    ) -> list[Standing]:
+        """Return where jobs stand if all get what they ask for."""
+        standings, used = [], dict[tuple[str, str], int]()
+        for prepared, requester in asked:
+            tier, name = requester.tier, (requester.share, requester.tier.lane)
+            offset = used.setdefault(name, _used(decided, requester))
+            standings.append(Standing(requester.share, tier.lane, offset))
+            used[name] += cost_of(prepared.params.num_drawn, tier.share)
+        return standings
+
+    def _admit(
+        self, prepared: Prepared, requester: Requester, capacity: Capacity, ahead: Ahead
+    ) -> Admitted | Problem:
         tier = requester.tier
-        capacity, ahead = await read_prospect(
-            connection, requester.share, tier.lane, self._settings.stalled_s
-        )
         wait_s = expected_seconds(ahead.steps, 0, capacity)
+        if wait_s is not None and wait_s > tier.max_wait_s:
+            return self._too_busy(wait_s, tier.max_wait_s, ahead)
         params, fewer = self.ladder.reduce(
             prepared.params, wait_s, is_anonymous=tier.name == "anonymous"
         )
         steps = params.num_drawn * self._facts.image_length
-        eta_s = expected_seconds(ahead.steps, steps, capacity)
-        if wait_s is not None and wait_s > tier.max_wait_s:
-            raise self._too_busy(wait_s, tier.max_wait_s, ahead)
-        tags = await take_tags(connection, requester, cost_of(params.num_drawn, tier.share))
         has_previews = self.ladder.has_previews(wait_s)
         notices = [*prepared.notices, *fewer]
         if self._settings.previews and not has_previews:
             notices.append("Many people are drawing, so pictures are shown when they are finished.")
         length = self._facts.image_length
-        row = await self._insert(
-            connection,
-            requester,
-            prepared.verdict,
-            ahead.jobs + 1,
-            eta_s,
+        return Admitted(
+            requester=requester,
             prompt=prepared.prompt,
+            params=params,
             surface=prepared.wish.surface,
             trace=prepared.wish.trace,
+            verdict=prepared.verdict,
+            cost=cost_of(params.num_drawn, tier.share),
+            start_tag=ahead.start_tag,
+            steps=steps,
+            position=ahead.jobs + 1,
+            eta_s=expected_seconds(ahead.steps, steps, capacity),
             notices=notices,
-            start_tag=tags.start,
-            total_steps=steps,
             preview_every=max(1, length // (NUM_PREVIEWS + 1)) if has_previews else 0,
-            **_settings_of(params),
         )
-        metrics.ACCEPTED.labels(prepared.wish.surface, tier.name).inc()
-        return Accepted(row, ahead.jobs + 1, eta_s)
-
-    async def _insert(
-        self,
-        connection: AsyncConnection,
-        requester: Requester,
-        verdict: Verdict,
-        position: int,
-        eta_s: float | None,
-        **values: Any,
-    ) -> RowMapping:
-        """Write the queue's entry, and in one statement the job, its first event and a decision."""
-        job_id, lane = new_id(), requester.tier.lane
-        entry_id = await self._queue.defer(
-            connection, job_id=job_id, attempt=1, lane=lane, start_tag=values["start_tag"]
-        )
-        job = {
-            "id": job_id,
-            "owner": requester.owner,
-            "share": requester.share,
-            "tier": requester.tier.name,
-            "lane": lane,
-            "model": self._facts.name,
-            "entry_id": entry_id,
-            "told_position": position,
-            **values,
-        }
-        data = {"position": position, "eta_s": None if eta_s is None else round(eta_s, 1)}
-        decision = decisions.of_prompt(verdict)
-        given = {"first_event": data, **_named("new", job), **_named("decided", decision)}
-        statement = _insertion(tuple(job), tuple(decision))
-        row: RowMapping = (await connection.execute(statement, given)).mappings().one()
-        return row
 
     def _too_busy(self, wait_s: float, max_wait_s: float, ahead: Ahead) -> Problem:
         # When this much of the queue is drawn, the wait is as long as may be accepted.
@@ -233,30 +236,25 @@ class Reception:
         )
 
 
-@functools.cache
-def _insertion(job_columns: tuple[str, ...], decision_columns: tuple[str, ...]) -> Select[Any]:
-    """Return the statement that writes a job, its first event and the decision on its prompt.
-
-    Built once: that takes longer than sending it.
-    """
-    columns: Any = Job.__table__
-    values = {name: bindparam(f"new_{name}", type_=columns.c[name].type) for name in job_columns}
-    job = insert(Job).values(**values, last_seq=1, told_at=func.now()).returning(columns).cte("job")
-    event = insert(JobEvent).values(
-        job_id=bindparam("new_id"),
-        seq=1,
-        type="position",
-        data=bindparam("first_event", type_=JSONB),
+def _used(decided: Sequence[Admitted | Problem], requester: Requester) -> int:
+    """Return what a visitor was let in with by these decisions."""
+    standing = (requester.share, requester.tier.lane)
+    return sum(
+        each.cost for each in decided if isinstance(each, Admitted) and each.standing == standing
     )
-    decided: dict[str, Any] = {name: bindparam(f"decided_{name}") for name in decision_columns}
-    decision = insert(decisions.Decision).values(
-        stage="prompt", job_id=bindparam("new_id"), **decided
-    )
-    return select(job).add_cte(event.cte("event"), decision.cte("decision"))
 
 
-def _named(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{prefix}_{name}": value for name, value in values.items()}
+def _with_mates(ahead: Ahead, lane: str, decided: Sequence[Admitted | Problem]) -> Ahead:
+    """Return what is ahead of a job, those counted that were let in just before it."""
+    jobs, steps = ahead.jobs, ahead.steps
+    for each in decided:
+        if isinstance(each, Problem):
+            continue
+        other = each.requester.tier.lane
+        is_first = other == "priority" and lane == "normal"
+        if is_first or (other == lane and each.start_tag <= ahead.start_tag):
+            jobs, steps = jobs + 1, steps + each.steps
+    return Ahead(jobs, steps, ahead.start_tag)
 
 
 def ladder_of(settings: Settings) -> Ladder:
@@ -267,11 +265,6 @@ def ladder_of(settings: Settings) -> Ladder:
         from_s,
         None if from_s is None else 2 * from_s,
     )
-
-
-def _settings_of(params: SamplingParams) -> dict[str, Any]:
-    values = params.to_dict()
-    return {"seed": values.pop("seed"), "settings": values}
 
 
 def _duration(seconds: float) -> str:

@@ -1,8 +1,24 @@
 """How much is waiting and what the workers do: the numbers that positions and times come from."""
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Select, case, func, literal, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Float,
+    Select,
+    Text,
+    bindparam,
+    case,
+    column,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ninefold.service.jobs.estimate import Capacity, expected_seconds
@@ -28,6 +44,18 @@ class Ahead:
 
     jobs: int
     steps: int
+    start_tag: int
+    """Where it stands itself."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whose next job it is that something may be ahead of."""
+
+    share: str
+    lane: str
+    offset: int
+    """Cost of what the same visitor asked for just before and is not written yet."""
 
 
 async def read_capacity(connection: AsyncConnection, stalled_s: float) -> Capacity:
@@ -36,7 +64,7 @@ async def read_capacity(connection: AsyncConnection, stalled_s: float) -> Capaci
     return Capacity(int(num), float(rate))
 
 
-def _capacity(stalled_s: float) -> Select[int, float]:
+def _capacity(stalled_s: float | ColumnElement[float]) -> Select[int, float]:
     rate = func.coalesce(func.sum(WorkerRow.steps_per_second), 0.0)
     return select(func.count().label("num"), rate.label("rate")).where(
         WorkerRow.heartbeat_at > ago(stalled_s),
@@ -55,16 +83,39 @@ async def read_engine_info(connection: AsyncConnection, stalled_s: float) -> Jso
     return (await connection.execute(statement)).scalar_one_or_none() or {}
 
 
-async def read_prospect(
-    connection: AsyncConnection, share: str, lane: str, stalled_s: float
-) -> tuple[Capacity, Ahead]:
-    """Return what the workers do, and what they do before a visitor's next job in a lane.
+async def read_prospects(
+    connection: AsyncConnection, standings: Sequence[Standing], stalled_s: float
+) -> tuple[Capacity, list[Ahead]]:
+    """Return what the workers do, and what they do before the next jobs of some visitors.
 
     What is begun counts as ahead. One statement, because every job that is asked for waits for it.
     """
-    start = next_start_tag(share, lane)
-    lane_first = Job.lane == "priority" if lane == "normal" else literal(False)
-    is_before = lane_first | ((Job.lane == lane) & (Job.start_tag <= start))
+    asked = [
+        {"place": place, **dataclasses.asdict(standing)} for place, standing in enumerate(standings)
+    ]
+    given = {"asked": asked, "stalled_s": stalled_s}
+    rows = (await connection.execute(_PROSPECTS, given)).all()
+    num, rate = rows[0].num, rows[0].rate
+    aheads = [Ahead(int(row.jobs), int(row.steps), int(row.start_tag)) for row in rows]
+    return Capacity(int(num), float(rate)), aheads
+
+
+def _prospects() -> Select[Any]:
+    asked = (
+        func.jsonb_to_recordset(bindparam("asked", type_=JSONB))
+        .table_valued(
+            column("share", Text),
+            column("lane", Text),
+            column("offset", BigInteger),
+            column("place", BigInteger),
+        )
+        .render_derived(name="asked", with_types=True)
+    )
+    start = (next_start_tag(asked.c.share, asked.c.lane) + asked.c.offset).label("start_tag")
+    placed = select(asked.c.place, asked.c.lane, start).subquery("placed")
+    is_before = ((placed.c.lane == "normal") & (Job.lane == "priority")) | (
+        (Job.lane == placed.c.lane) & (Job.start_tag <= placed.c.start_tag)
+    )
     waiting = (Job.status == Status.QUEUED) & is_before
     drawing = Job.status == Status.DRAWING
     ahead = (
@@ -76,14 +127,20 @@ async def read_prospect(
             ).label("steps"),
         )
         .where(waiting | drawing)
-        .subquery()
+        .lateral("ahead")
     )
-    workers = _capacity(stalled_s).subquery()
-    statement = select(workers.c.num, workers.c.rate, ahead.c.jobs, ahead.c.steps)
-    num, rate, jobs, steps = (
-        await connection.execute(statement.join_from(workers, ahead, literal(True)))
-    ).one()
-    return Capacity(int(num), float(rate)), Ahead(int(jobs), int(steps))
+    workers = _capacity(bindparam("stalled_s", type_=Float)).subquery("capacity")
+    columns = (workers.c.num, workers.c.rate, placed.c.start_tag, ahead.c.jobs, ahead.c.steps)
+    return (
+        select(*columns)
+        .select_from(placed)
+        .join(ahead, literal(True))
+        .join(workers, literal(True))
+        .order_by(placed.c.place)
+    )
+
+
+_PROSPECTS = _prospects()
 
 
 async def drawing_steps(connection: AsyncConnection) -> int:

@@ -39,6 +39,18 @@ class Ticket:
     attempt: int
 
 
+@dataclass(frozen=True)
+class NewEntry:
+    """An entry to be put."""
+
+    job_id: str
+    attempt: int
+    lane: str
+    start_tag: int
+    delay_s: float = 0.0
+    """Seconds before which it is not fetched."""
+
+
 class Queue:
     """Procrastinate's queue over a small pool of connections."""
 
@@ -61,32 +73,13 @@ class Queue:
         async with self._app.open_async():
             yield self
 
-    async def defer(
-        self,
-        connection: AsyncConnection,
-        *,
-        job_id: str,
-        attempt: int,
-        lane: str,
-        start_tag: int,
-        delay_s: float = 0.0,
-    ) -> int:
-        """Put an entry, in the transaction of `connection`, and return its number."""
+    async def defer(self, connection: AsyncConnection, entries: Sequence[NewEntry]) -> list[int]:
+        """Put entries, in the transaction of `connection`, and return their numbers in order."""
         raw = await connection.get_raw_connection()
-        entry = Entry(
-            id=None,
-            queue=lane,
-            lock=None,
-            queueing_lock=None,
-            task_name=TASK,
-            priority=queue_priority(start_tag, is_priority_lane=lane == "priority"),
-            task_kwargs={"job_id": job_id, "attempt": attempt},
-            scheduled_at=datetime.now(UTC) + timedelta(seconds=delay_s) if delay_s else None,
+        deferred = await self.manager.batch_defer_jobs_async(
+            [_to_entry(entry) for entry in entries], connection=raw.driver_connection
         )
-        deferred = await self.manager.defer_job_async(entry, connection=raw.driver_connection)
-        if deferred.id is None:
-            raise AssertionError("a deferred entry has a number")
-        return deferred.id
+        return [_number_of(entry) for entry in deferred]
 
     async def fetch(self, worker_id: int, lanes: Sequence[str]) -> Ticket | None:
         """Take the entry that is next in these lanes, or None if there is none."""
@@ -115,6 +108,26 @@ class Queue:
             await self.manager.retry_job(entry, retry_at=datetime.now(UTC))
         await self.manager.prune_stalled_workers(seconds_since_heartbeat=10 * seconds)
         return len(stalled)
+
+
+def _to_entry(new: NewEntry) -> Entry:
+    delay = timedelta(seconds=new.delay_s)
+    return Entry(
+        id=None,
+        queue=new.lane,
+        lock=None,
+        queueing_lock=None,
+        task_name=TASK,
+        priority=queue_priority(new.start_tag, is_priority_lane=new.lane == "priority"),
+        task_kwargs={"job_id": new.job_id, "attempt": new.attempt},
+        scheduled_at=datetime.now(UTC) + delay if delay else None,
+    )
+
+
+def _number_of(entry: Entry) -> int:
+    if entry.id is None:
+        raise AssertionError("a deferred entry has a number")
+    return entry.id
 
 
 def wake_channels(lanes: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ from ninefold.generation.params import SamplingParams
 from ninefold.safety.verdict import Verdict
 from ninefold.service import metrics
 from ninefold.service.jobs.events import NewEvent, append, notify
-from ninefold.service.jobs.queue import Queue
+from ninefold.service.jobs.queue import NewEntry, Queue
 from ninefold.service.jobs.refusal import describe
 from ninefold.service.jobs.states import Status, sources_of
 from ninefold.service.store import decisions
@@ -195,14 +195,8 @@ async def put_back(
     if row is None:
         return False
     lane, start_tag, new_attempt = row
-    entry_id = await queue.defer(
-        connection,
-        job_id=job_id,
-        attempt=new_attempt,
-        lane=lane,
-        start_tag=start_tag,
-        delay_s=delay_s,
-    )
+    entry = NewEntry(job_id, new_attempt, lane, start_tag, delay_s)
+    (entry_id,) = await queue.defer(connection, [entry])
     await connection.execute(update(Job).where(Job.id == job_id).values(entry_id=entry_id))
     metrics.PUT_BACK.inc()
     return True

@@ -1,0 +1,133 @@
+"""Group commit: what is asked for while a transaction runs is accepted together in the next.
+
+Each who asks is answered after the commit of their own job, as if alone, and what goes wrong with
+one is nobody else's matter. A burst waits for the database as seldom as that allows.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ninefold.service import metrics
+from ninefold.service.idempotency import KeptAnswer, KeyedRequest, find_answers, keep_answers
+from ninefold.service.jobs.acceptance import Accepted, Prepared, Reception
+from ninefold.service.limits import Allowance, RateLimits
+from ninefold.service.problems import Problem
+from ninefold.service.rounds import Rounds
+from ninefold.service.store.retry import is_away
+from ninefold.service.visitors import Requester
+
+MAX_TOGETHER = 32
+"""Most jobs of one transaction."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """What comes with an Idempotency-Key."""
+
+    request: KeyedRequest
+    answer: Callable[[Accepted], KeptAnswer]
+    """Makes what is kept for the key."""
+
+
+@dataclass(frozen=True)
+class Committed:
+    """A job that is committed, and what is left of the requester's rate."""
+
+    accepted: Accepted
+    allowance: Allowance
+
+
+@dataclass(eq=False)
+class _Ask:
+    prepared: Prepared
+    requester: Requester
+    key: Key | None
+    allowance: Allowance | None = None
+    """Once it counts against the requester's rate."""
+
+
+_Placed = Accepted | KeptAnswer | Problem
+_Answer = Committed | KeptAnswer | Exception
+
+
+class GroupCommit:
+    """Accepts jobs."""
+
+    def __init__(self, database: AsyncEngine, reception: Reception, limits: RateLimits) -> None:
+        """Accept into a database, as far as the rates allow."""
+        self._database, self._reception, self._limits = database, reception, limits
+        self._rounds: Rounds[_Ask, Committed | KeptAnswer] = Rounds(
+            self._do_round, max_size=MAX_TOGETHER
+        )
+
+    async def accept(
+        self, prepared: Prepared, requester: Requester, key: Key | None = None
+    ) -> Committed | KeptAnswer:
+        """Return a job once it is committed, or the answer that its key had.
+
+        Raises:
+            Problem: as `RateLimits.take`, `Reception.accept` and `find_answers`.
+        """
+        ask = _Ask(prepared, requester, key)
+        if key is None:  # with a key it counts only where it is not answered already
+            ask.allowance = await self._limits.take(requester)
+        return await self._rounds.ask(ask)
+
+    async def _do_round(self, asks: Sequence[_Ask]) -> list[_Answer]:
+        try:
+            return await self._commit(asks)
+        except Exception as error:
+            if len(asks) == 1 or is_away(error):
+                raise
+        answers: list[_Answer] = []
+        for ask in asks:  # whose error it was shows when each is alone
+            try:
+                answers += await self._commit([ask])
+            except Exception as error:
+                answers.append(error)
+        return answers
+
+    async def _commit(self, asks: Sequence[_Ask]) -> list[_Answer]:
+        async with self._database.begin() as connection:
+            placed = await self._replay(connection, asks)
+            for ask in asks:
+                if ask not in placed and ask.allowance is None:
+                    try:
+                        ask.allowance = await self._limits.take(ask.requester)
+                    except Problem as problem:
+                        placed[ask] = problem
+            placed |= await self._place(connection, [ask for ask in asks if ask not in placed])
+        return [_answer(ask, placed[ask]) for ask in asks]
+
+    async def _replay(
+        self, connection: AsyncConnection, asks: Sequence[_Ask]
+    ) -> dict[_Ask, _Placed]:
+        keyed = [(ask, ask.key.request) for ask in asks if ask.key is not None]
+        found = await find_answers(connection, [request for _, request in keyed])
+        return {ask: kept for (ask, _), kept in zip(keyed, found, strict=True) if kept is not None}
+
+    async def _place(
+        self, connection: AsyncConnection, asks: Sequence[_Ask]
+    ) -> dict[_Ask, _Placed]:
+        if not asks:
+            return {}
+        asked = [(ask.prepared, ask.requester) for ask in asks]
+        placed = dict(zip(asks, await self._reception.accept(connection, asked), strict=True))
+        answers = [
+            (ask.key.request, ask.key.answer(accepted))
+            for ask, accepted in placed.items()
+            if ask.key is not None and isinstance(accepted, Accepted)
+        ]
+        await keep_answers(connection, answers)
+        return {**placed}
+
+
+def _answer(ask: _Ask, placed: _Placed) -> _Answer:
+    if not isinstance(placed, Accepted):
+        return placed
+    if ask.allowance is None:
+        raise AssertionError("what is accepted was counted")
+    metrics.ACCEPTED.labels(ask.prepared.wish.surface, ask.requester.tier.name).inc()
+    return Committed(placed, ask.allowance)

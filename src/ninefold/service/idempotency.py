@@ -1,0 +1,146 @@
+"""Idempotency-Key as Stripe defines it: the same key with the same request gets the same answer.
+
+What is kept commits with what it answers, and a key is locked until then. Knows nothing of jobs.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, bindparam, column, func, insert, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ninefold.service.problems import Problem
+from ninefold.service.store.tables import IdempotencyKey, Json
+from ninefold.service.visitors import Requester, address_share
+
+_BUSY_S = 1.0
+
+
+@dataclass(frozen=True)
+class KeyedRequest:
+    """A request that carries a key."""
+
+    requester: Requester
+    key: str
+    fingerprint: str
+    """Hash of what is asked for."""
+
+    @property
+    def scope(self) -> str:
+        """Return whom the key is known of.
+
+        A visitor's first request has no cookie, and its answer may be lost, so what was kept for
+        the address holds for whoever asks from it with the same key.
+        """
+        is_anonymous = self.requester.tier.name == "anonymous"
+        return address_share(self.requester.address) if is_anonymous else self.requester.share
+
+    @property
+    def principals(self) -> set[str]:
+        """Return whose kept answers hold."""
+        return {self.scope, self.requester.share}
+
+    @property
+    def lock(self) -> int:
+        """Return the number of its advisory lock."""
+        name = hashlib.sha256(f"{self.scope}\0{self.key}".encode()).digest()
+        return int.from_bytes(name[:8], signed=True)
+
+
+@dataclass(frozen=True)
+class KeptAnswer:
+    """The answer that a key had."""
+
+    status: int
+    body: Json
+
+
+async def find_answers(
+    connection: AsyncConnection, requests: Sequence[KeyedRequest]
+) -> list[KeptAnswer | Problem | None]:
+    """Lock the keys of some requests until the transaction ends, and look what they had.
+
+    Returns:
+        For each the answer to give again; or the problem that a request with the same key is at
+        work (`idempotency_busy`) or that it was used for something else (`idempotency_mismatch`);
+        or None where it is new, and ours to answer.
+    """
+    if not requests:
+        return []
+    locked = await _lock(connection, {request.lock for request in requests})
+    kept = await _kept(connection, requests)
+    answers: list[KeptAnswer | Problem | None] = []
+    for request in requests:
+        # The first of a key has it; another of this round came while that one is at work.
+        is_free = request.lock in locked
+        locked.discard(request.lock)
+        answers.append(kept.get(request) if is_free else _busy())
+    return answers
+
+
+async def _lock(connection: AsyncConnection, numbers: set[int]) -> set[int]:
+    given = func.unnest(bindparam("numbers", type_=ARRAY(BigInteger)))
+    asked = given.table_valued(column("number", BigInteger)).render_derived(name="asked")
+    statement = select(asked.c.number, func.pg_try_advisory_xact_lock(asked.c.number))
+    rows = await connection.execute(statement, {"numbers": list(numbers)})
+    return {int(number) for number, is_locked in rows if is_locked}
+
+
+async def _kept(
+    connection: AsyncConnection, requests: Sequence[KeyedRequest]
+) -> dict[KeyedRequest, KeptAnswer | Problem]:
+    principals = {name for request in requests for name in request.principals}
+    columns = IdempotencyKey.principal, IdempotencyKey.key, IdempotencyKey.request_hash
+    statement = select(*columns, IdempotencyKey.status_code, IdempotencyKey.body).where(
+        IdempotencyKey.principal.in_(principals),
+        IdempotencyKey.key.in_({request.key for request in requests}),
+    )
+    rows = {(row.principal, row.key): row for row in await connection.execute(statement)}
+    kept: dict[KeyedRequest, KeptAnswer | Problem] = {}
+    for request in requests:
+        for principal in request.principals:
+            row = rows.get((principal, request.key))
+            if row is not None:
+                is_same = row.request_hash == request.fingerprint
+                kept[request] = KeptAnswer(row.status_code, row.body) if is_same else _mismatch()
+    return kept
+
+
+async def keep_answers(
+    connection: AsyncConnection, answers: Sequence[tuple[KeyedRequest, KeptAnswer]]
+) -> None:
+    """Keep the answers of requests, to be given again."""
+    if not answers:
+        return
+    rows = [
+        {
+            "principal": request.requester.share,
+            "key": request.key,
+            "request_hash": request.fingerprint,
+            "status_code": answer.status,
+            "body": answer.body,
+        }
+        for request, answer in answers
+    ]
+    await connection.execute(insert(IdempotencyKey), rows)
+
+
+def _busy() -> Problem:
+    return Problem(
+        409,
+        "idempotency_busy",
+        "A request with this Idempotency-Key is being answered; ask again in a moment.",
+        retry_after_s=_BUSY_S,
+        headers={"x-should-retry": "true"},
+    )
+
+
+def _mismatch() -> Problem:
+    return Problem(
+        422,
+        "idempotency_mismatch",
+        "This Idempotency-Key was used with another request; use a new key for a new request.",
+        headers={"x-should-retry": "false"},
+    )
