@@ -6,32 +6,19 @@ weight. Of each page the median and the worst of several loads. Prints a table; 
 JSON document.
 
     ninefold serve &
-    python benchmarks/page_paint.py --drawing ID
+    PYTHONPATH=. python benchmarks/page_paint.py --drawing ID
 """
 
 import argparse
 import json
 import os
 import statistics
-from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
-
-MEASURE = """() => new Promise(resolve => {
-  const seen = {lcp: 0, cls: 0};
-  new PerformanceObserver(list => { for (const e of list.getEntries()) seen.lcp = e.startTime; })
-    .observe({type: 'largest-contentful-paint', buffered: true});
-  new PerformanceObserver(list => {
-    for (const e of list.getEntries()) if (!e.hadRecentInput) seen.cls += e.value;
-  }).observe({type: 'layout-shift', buffered: true});
-  const kinds = ['resource', 'navigation'].flatMap(kind => performance.getEntriesByType(kind));
-  const own = kinds.filter(entry => !entry.name.includes('/i/'));
-  seen.bytes = own.reduce((sum, entry) => sum + entry.encodedBodySize, 0);
-  setTimeout(() => resolve(seen), 1000);
-})"""
+from tests.web.browser.painting import Painting, measure_painting
 
 
-def load(browser: Browser, address: str, slowed: float, width: int) -> dict[str, Any]:
+def load(browser: Browser, address: str, slowed: float, width: int) -> Painting:
     """Load a page once and return its largest paint (ms), layout shift and bytes."""
     context = browser.new_context(
         viewport={"width": width, "height": 900}, service_workers="block", locale="en-GB"
@@ -39,7 +26,7 @@ def load(browser: Browser, address: str, slowed: float, width: int) -> dict[str,
     page = context.new_page()
     context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slowed})
     page.goto(address)
-    seen: dict[str, Any] = page.evaluate(MEASURE)
+    seen = measure_painting(page)
     context.close()
     return seen
 

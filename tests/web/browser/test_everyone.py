@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.web.browser.conftest import OpenVisitor
 from tests.web.browser.looking import draw, see_nine
+from tests.web.browser.painting import measure_painting
 from tests.web.browser.site import Site
 
 AXE = Path(__file__).parents[3] / "node_modules" / "axe-core" / "axe.min.js"
@@ -205,24 +206,10 @@ def test_the_history_opens_without_a_network(visit: OpenVisitor) -> None:
     visitor.context.set_offline(False)
 
 
-MEASURE = """() => new Promise(resolve => {
-  const seen = {lcp: 0, cls: 0};
-  new PerformanceObserver(list => { for (const e of list.getEntries()) seen.lcp = e.startTime; })
-    .observe({type: 'largest-contentful-paint', buffered: true});
-  new PerformanceObserver(list => {
-    for (const e of list.getEntries()) if (!e.hadRecentInput) seen.cls += e.value;
-  }).observe({type: 'layout-shift', buffered: true});
-  setTimeout(() => resolve(seen), 700);
-})"""
-
-
 def test_the_page_is_light(visit: OpenVisitor, job: dict[str, Any]) -> None:
     page = visit().page(f"/g/{job['id']}")
     see_nine(page)
-    bytes_sent = page.evaluate(
-        "['resource', 'navigation'].flatMap(kind => performance.getEntriesByType(kind))"
-        ".filter(e => !e.name.includes('/i/')).reduce((sum, e) => sum + e.encodedBodySize, 0)"
-    )
+    bytes_sent = measure_painting(page)["bytes"]
     assert 20_000 < bytes_sent < 100_000
 
 
@@ -250,7 +237,7 @@ def test_with_a_slow_processor_it_is_painted_soon_and_nothing_shifts(
         rate = max(SLOWED / slowed_by_others, 1.0)
         visitor.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": rate})
         page.goto(visitor.address + (f"/g/{job['id']}" if is_drawn else "/"))
-        seen = page.evaluate(MEASURE)
+        seen = measure_painting(page)
         assert seen["cls"] < 0.05
         assert seen["lcp"] > 0
         painted.append(seen["lcp"] / max(slowed_by_others / SLOWED, 1.0))
