@@ -63,6 +63,8 @@ class Rounds(Generic[_Ask, _Answer]):
         answers: Sequence[_Answer | Exception]
         try:
             answers = await self._work([ask for ask, _ in taken])
+            if len(answers) != len(taken):
+                raise AssertionError("each ask is answered")
         except Exception as error:
             answers = [error] * len(taken)
         except asyncio.CancelledError:
