@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -22,6 +22,18 @@ from ninefold.service.store.database import reading
 from ninefold.service.store.tables import Job, PictureRow
 
 _HIDDEN_SETTINGS = ("first_image", "dialect", "rank")
+
+# Built once: that takes longer than sending them.
+_job_id: ColumnElement[str] = bindparam("job_id")
+_jobs: Any = Job.__table__
+_pictures: Any = PictureRow.__table__
+_OWNER = select(Job.owner).where(Job.id == _job_id)
+_JOB = select(_jobs).where(Job.id == _job_id)
+_PICTURES = (
+    select(_pictures)
+    .where(PictureRow.job_id == _job_id)
+    .order_by(PictureRow.rank.nulls_last(), PictureRow.index)
+)
 
 
 class JobReader:
@@ -59,22 +71,13 @@ class JobReader:
     async def owner_of(self, job_id: str) -> str | None:
         """Return who may change a job, or None if there is none of this id."""
         async with self._engine.connect() as connection:
-            statement = select(Job.owner).where(Job.id == job_id)
-            return (await connection.execute(statement)).scalar_one_or_none()
+            return (await connection.execute(_OWNER, {"job_id": job_id})).scalar_one_or_none()
 
     async def _row(self, connection: AsyncConnection, job_id: str) -> RowMapping | None:
-        columns: Any = Job.__table__
-        statement = select(columns).where(Job.id == job_id)
-        return (await connection.execute(statement)).mappings().one_or_none()
+        return (await connection.execute(_JOB, {"job_id": job_id})).mappings().one_or_none()
 
     async def _pictures(self, connection: AsyncConnection, job_id: str) -> Sequence[RowMapping]:
-        columns: Any = PictureRow.__table__
-        statement = (
-            select(columns)
-            .where(PictureRow.job_id == job_id)
-            .order_by(PictureRow.rank.nulls_last(), PictureRow.index)
-        )
-        return (await connection.execute(statement)).mappings().all()
+        return (await connection.execute(_PICTURES, {"job_id": job_id})).mappings().all()
 
     async def _place(
         self, connection: AsyncConnection, row: RowMapping
