@@ -21,6 +21,6 @@ def check_settings(settings: Settings) -> None:
     RateLimits(settings, load_secret(settings))
     for rate in (settings.anonymous_rate, settings.key_rate):
         parse_rate(rate)
-    Objects.open(settings.pictures_url, settings.data)
+    Objects.open(settings.pictures_url, settings.data).require()
     if settings.database_url is not None:
         require_server(parse_database_url(settings.database_url.get_secret_value()))

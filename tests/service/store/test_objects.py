@@ -94,6 +94,22 @@ async def test_a_store_that_refuses_is_tried_again_and_then_told(tmp_path: Path)
     await objects.put("a/b.png", b"picture")
 
 
+async def test_a_folder_that_is_away_at_the_start_is_used_when_it_is_back(tmp_path: Path) -> None:
+    (tmp_path / "pictures").write_bytes(b"")
+    objects = Objects.open(None, tmp_path, patience_s=0.3)
+    with pytest.raises(UserError, match=r"cannot be opened .* NINEFOLD_DATA"):
+        objects.require()
+    with pytest.raises(StorageError, match="cannot be read"):
+        await objects.check()
+    # Taken for "there is such a picture", the file in its way would lose one.
+    with pytest.raises(StorageError, match="refused"):
+        await objects.put_once("a/b.png", b"picture")
+    (tmp_path / "pictures").unlink()
+    objects.require()
+    await objects.put_once("a/b.png", b"picture")
+    assert await objects.get("a/b.png") == b"picture"
+
+
 def test_an_address_of_no_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="NINEFOLD_PICTURES_URL"):
         Objects.open("gopher://somewhere", tmp_path)

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -68,14 +69,15 @@ def grid_key(job_id: str, extension: str) -> str:
 class Objects:
     """An object store."""
 
-    def __init__(self, store: ObjectStore, patience_s: float = 30.0) -> None:
-        """Use a store.
+    def __init__(self, open_store: Callable[[], ObjectStore], patience_s: float = 30.0) -> None:
+        """Use a store, which is opened when it is first asked for something.
 
         Args:
-            store: of obstore.
+            open_store: opens one of obstore; asked again where it raises OSError.
             patience_s: seconds that a write is tried for.
         """
-        self._store = store
+        self._open_store = open_store
+        self._store: ObjectStore | None = None
         self._patience_s = patience_s
 
     @classmethod
@@ -83,21 +85,52 @@ class Objects:
         """Open the store at `url`, or the folder in `data` if that is None.
 
         Credentials of S3 come from the environment, as obstore reads them (AWS_ACCESS_KEY_ID and
-        so on); AWS_ENDPOINT names a store that is not Amazon's.
+        so on); AWS_ENDPOINT names a store that is not Amazon's. A folder that cannot be made now,
+        such as one on a disk that is away, is tried again with every use.
 
         Raises:
             UserError: the address is none of an object store.
         """
         if url is None or urlsplit(url).scheme == "file":
             folder = data / FOLDER if url is None else Path(urlsplit(url).path)
-            return cls(LocalStore(folder, automatic_cleanup=True, mkdir=True), patience_s)
+            objects = cls(
+                partial(LocalStore, folder, automatic_cleanup=True, mkdir=True), patience_s
+            )
+            with suppress(OSError):
+                objects._opened()
+            return objects
         try:
-            return cls(from_url(url), patience_s)
+            store = from_url(url)
+            return cls(lambda: store, patience_s)
         except (BaseError, ValueError) as error:
             raise UserError(
                 f"NINEFOLD_PICTURES_URL is no object store ({error}); write s3://bucket/prefix, or "
                 "leave it out for a folder."
             ) from None
+
+    def require(self) -> None:
+        """Open the store now.
+
+        Raises:
+            UserError: the folder cannot be made.
+        """
+        try:
+            self._opened()
+        except OSError as error:
+            raise UserError(
+                f"{error} Make it writable, or name another place by NINEFOLD_PICTURES_URL or "
+                "NINEFOLD_DATA."
+            ) from None
+
+    def _opened(self) -> ObjectStore:
+        if self._store is None:
+            try:
+                self._store = self._open_store()
+            except OSError as error:
+                # Not of its kind: a file in the folder's place is no picture that is there already.
+                message = f"The folder of pictures cannot be opened ({error})."
+                raise OSError(message) from error
+        return self._store
 
     async def put(self, key: str, data: bytes, patience_s: float | None = None) -> None:
         """Write an object whole; tries again for a while where the store refuses.
@@ -110,7 +143,7 @@ class Objects:
         Raises:
             StorageError: it refused for too long.
         """
-        await self._persist(lambda: obstore.put_async(self._store, key, data), patience_s)
+        await self._persist(lambda: obstore.put_async(self._opened(), key, data), patience_s)
 
     async def put_once(self, key: str, data: bytes) -> None:
         """Write an object unless there is one of that name, which then stays as it is.
@@ -122,7 +155,7 @@ class Objects:
         async def write() -> None:
             # The store said that the name is taken, perhaps by our own write before a retry.
             with suppress(AlreadyExistsError, FileExistsError):
-                await obstore.put_async(self._store, key, data, mode="create")
+                await obstore.put_async(self._opened(), key, data, mode="create")
 
         await self._persist(write, None)
 
@@ -133,7 +166,7 @@ class Objects:
             StorageError: the store cannot be read.
         """
         try:
-            result = await obstore.get_async(self._store, key)
+            result = await obstore.get_async(self._opened(), key)
             return bytes(await result.bytes_async())
         except FileNotFoundError:
             return None
@@ -146,7 +179,7 @@ class Objects:
         Raises:
             StorageError: the store refused for `patience_s` seconds, or those of the store.
         """
-        await self._persist(lambda: obstore.delete_async(self._store, key), patience_s)
+        await self._persist(lambda: obstore.delete_async(self._opened(), key), patience_s)
 
     async def keys(self, prefix: str) -> list[str]:
         """Return the names of all objects below a prefix.
@@ -156,7 +189,7 @@ class Objects:
         """
         try:
             found: list[str] = []
-            async for batch in obstore.list(self._store, prefix):
+            async for batch in obstore.list(self._opened(), prefix):
                 found += [item["path"] for item in batch]
         except (BaseError, OSError) as error:
             raise StorageError("The pictures' store cannot be listed; try again.") from error
