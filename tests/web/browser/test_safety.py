@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import delete, select
 
+from ninefold.service.group_commit import GroupCommit
 from ninefold.service.limits import RateLimits
 from ninefold.service.picture_moderation import PictureModeration
 from ninefold.service.shared_answers import SECONDS
@@ -225,11 +226,13 @@ def test_a_reported_picture_that_operators_remove_is_gone_everywhere(
 @pytest.fixture
 def asking_for_work(site: Site) -> Iterator[None]:
     """Take one job of a network an hour, and further ones for work."""
-    gateway, before = site.service.gateway, site.service.gateway.limits
+    gateway = site.service.gateway
+    before = gateway.limits, gateway.commits
     changes = {"proof_of_work_above": "1/hour", "proof_of_work_steps": 20_000}
     gateway.limits = RateLimits(gateway.settings.model_copy(update=changes), "a secret of tests")
+    gateway.commits = GroupCommit(gateway.database, gateway.reception, gateway.limits)
     yield
-    gateway.limits = before
+    gateway.limits, gateway.commits = before
 
 
 @pytest.mark.usefixtures("asking_for_work")
