@@ -18,7 +18,9 @@ def test_a_prompt_and_enter_give_nine_pictures(page: Page, site: Site) -> None:
     assert links == [f"/i/{picture['hash']}.png" for picture in job["pictures"]]
     expect(page.get_by_role("heading", level=1)).to_have_text("a red apple")
     expect(page).to_have_title("a red apple · Ninefold")
-    alts = {image.get_attribute("alt") for image in page.locator(".board img").all()}
+    images = page.locator(".board img")
+    expect(images).to_have_count(9)  # the last preview fades for half a second
+    alts = {image.get_attribute("alt") for image in images.all()}
     assert alts == {f"a red apple, picture {number}" for number in range(1, 10)}
     assert (
         page.evaluate(
