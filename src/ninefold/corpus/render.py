@@ -7,7 +7,7 @@ import resvg_py
 from numpy.typing import NDArray
 from PIL import Image
 
-OVERSAMPLING = 4
+OVERSAMPLING = 2
 """Pictures are rendered this many times too large, then reduced, which smooths thin lines."""
 
 

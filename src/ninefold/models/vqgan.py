@@ -13,7 +13,9 @@ Pixels are floats in [0, 1], as DALL·E Mini feeds and reads them.
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Literal
 
+import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader expects
 from torch import Tensor, nn
 
@@ -50,6 +52,12 @@ class VQGANConfig:
     out_ch: int = 3
     norm_groups: int = 32
     """Groups of every GroupNorm; must divide the channels of every level."""
+    norm: Literal["group", "position"] = "group"
+    """`group` is the published GroupNorm, whose statistics are those of the whole picture.
+    `position` norms the channels of each position by themselves, so that without attention a code
+    depends on the pixels around it and on nothing else."""
+    decoder_ch: int | None = None
+    """Channels of the decoder at full resolution; None for as many as the encoder's `ch`."""
     double_z: bool = False
     resamp_with_conv: bool = True
     give_pre_end: bool = False
@@ -75,8 +83,18 @@ class VQGANConfig:
             )
         if self.pixel_shuffle < 1:
             raise ValueError(f"pixel_shuffle={self.pixel_shuffle} must be at least 1.")
-        if any(self.ch * multiple % self.norm_groups for multiple in self.ch_mult):
+        if self.norm not in ("group", "position"):
+            raise ValueError(f"norm={self.norm!r} must be 'group' or 'position'.")
+        widths = [
+            ch * multiple for ch in (self.ch, self.decoder_width) for multiple in self.ch_mult
+        ]
+        if self.norm == "group" and any(width % self.norm_groups for width in widths):
             raise ValueError(f"norm_groups={self.norm_groups} must divide the channels ch·ch_mult.")
+
+    @property
+    def decoder_width(self) -> int:
+        """Channels of the decoder at full resolution."""
+        return self.ch if self.decoder_ch is None else self.decoder_ch
 
     @property
     def downsampling(self) -> int:
@@ -94,7 +112,27 @@ class VQGANConfig:
         return self.grid_size**2
 
 
-def _group_norm(channels: int, config: VQGANConfig) -> nn.GroupNorm:
+class PositionNorm(nn.Module):
+    """Root-mean-square norm over the channels of each position, with scale and shift. (B, C, H, W).
+
+    Source: Zhang and Sennrich, "Root Mean Square Layer Normalization" (2019), per position.
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the same shape."""
+        inverse = torch.rsqrt(x.square().mean(1, keepdim=True) + self.eps)
+        return x * inverse * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+def _build_norm(channels: int, config: VQGANConfig) -> nn.GroupNorm | PositionNorm:
+    if config.norm == "position":
+        return PositionNorm(channels)
     return nn.GroupNorm(config.norm_groups, channels, eps=1e-6)
 
 
@@ -103,9 +141,9 @@ class ResnetBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, config: VQGANConfig) -> None:
         super().__init__()
-        self.norm1 = _group_norm(in_channels, config)
+        self.norm1 = _build_norm(in_channels, config)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-        self.norm2 = _group_norm(out_channels, config)
+        self.norm2 = _build_norm(out_channels, config)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
         if in_channels != out_channels:
             self.nin_shortcut = nn.Conv2d(in_channels, out_channels, 1)
@@ -124,7 +162,7 @@ class AttnBlock(nn.Module):
 
     def __init__(self, channels: int, config: VQGANConfig) -> None:
         super().__init__()
-        self.norm = _group_norm(channels, config)
+        self.norm = _build_norm(channels, config)
         self.q = nn.Conv2d(channels, channels, 1)
         self.k = nn.Conv2d(channels, channels, 1)
         self.v = nn.Conv2d(channels, channels, 1)
@@ -227,7 +265,7 @@ class Encoder(nn.Module):
             side = config.resolution // self.shuffle >> level
             self.down.append(Level(channels, side, config, resample))
         self.mid = Middle(widths[-1], config)
-        self.norm_out = _group_norm(widths[-1], config)
+        self.norm_out = _build_norm(widths[-1], config)
         self.conv_out = nn.Conv2d(widths[-1], config.z_channels, 3, padding=1)
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -244,7 +282,7 @@ class Decoder(nn.Module):
 
     def __init__(self, config: VQGANConfig) -> None:
         super().__init__()
-        widths = [config.ch * multiple for multiple in config.ch_mult]
+        widths = [config.decoder_width * multiple for multiple in config.ch_mult]
         self.conv_in = nn.Conv2d(config.z_channels, widths[-1], 3, padding=1)
         self.mid = Middle(widths[-1], config)
         levels = []
@@ -255,10 +293,10 @@ class Decoder(nn.Module):
             side = config.resolution // config.pixel_shuffle >> level
             levels.append(Level(channels, side, config, resample))
         self.up = nn.ModuleList(levels)
-        self.norm_out = _group_norm(config.ch * config.ch_mult[0], config)
+        self.norm_out = _build_norm(widths[0], config)
         self.shuffle = config.pixel_shuffle
         folded = config.out_ch * self.shuffle**2
-        self.conv_out = nn.Conv2d(config.ch * config.ch_mult[0], folded, 3, padding=1)
+        self.conv_out = nn.Conv2d(widths[0], folded, 3, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, z_channels, h, w) to (B, out_ch, H, W), not clipped."""
