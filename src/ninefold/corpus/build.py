@@ -31,6 +31,8 @@ from ninefold.text import TextNormalizer
 
 FORMAT = "ninefold-corpus-1"
 MANIFEST_FILE = "manifest.json"
+PICTURES_FILE = "pictures.npy"
+RECORDS_FILE = "records.jsonl"
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,9 @@ def build_corpus(
                 records.append(Record(source.name, source.style, **asdict(emoji)))
                 pictures.append(picture)
     folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "pictures.npy", np.stack(pictures))
+    np.save(folder / PICTURES_FILE, np.stack(pictures))
     lines = "".join(json.dumps(asdict(record)) + "\n" for record in records)
-    (folder / "records.jsonl").write_text(lines, encoding="utf-8")
+    (folder / RECORDS_FILE).write_text(lines, encoding="utf-8")
     content = {**manifest(size), "num_pictures": len(records)}
     partial_manifest = folder / "manifest.json.partial"
     partial_manifest.write_text(json.dumps(content, indent=1))
@@ -131,7 +133,7 @@ def is_built(folder: Path, size: int) -> bool:
 
 def read_records(folder: Path) -> list[Record]:
     """Read the records of a built corpus, in the order of its pictures."""
-    with (folder / "records.jsonl").open(encoding="utf-8") as lines:
+    with (folder / RECORDS_FILE).open(encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
     lists = ("tags", "captions")
     return [

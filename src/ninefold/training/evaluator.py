@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ninefold.checkpoints.evaluator import TOKENIZER_FILE, EvaluatorConfig, save_evaluator
 from ninefold.errors import UserError
+from ninefold.training.inputs import hash_corpus, hash_files, is_made, record_inputs
 from ninefold.training.recipes.evaluator import EVALUATOR_CLIP, evaluator_recipe, learn_words
 from ninefold.training.trainer import train
 
@@ -36,13 +37,20 @@ class EvaluatorRun:
 
         Returns:
             What was written; None where the run was stopped before its end.
+
+        Raises:
+            UserError: the folder of the run holds one of another corpus.
         """
         tokenizer = self.root / "tokenizer"
-        if not (tokenizer / TOKENIZER_FILE).exists():
+        words = tokenizer / TOKENIZER_FILE
+        inputs = {"corpus": hash_corpus(self.corpus)}
+        if not is_made(words, inputs):
+            record_inputs(words, inputs)
             learn_words(self.corpus, tokenizer)
+        inputs["tokenizer"] = hash_files([words])
         task, config = evaluator_recipe(self.corpus, tokenizer)
-        average = train(task, config, self.root, self.should_stop, self.on_log)
+        average = train(task, config, self.root, self.should_stop, self.on_log, inputs)
         if self.should_stop():
             return None
         saved = EvaluatorConfig(EVALUATOR_CLIP, TRAINED_ON)
-        return save_evaluator(folder, saved, average, tokenizer / TOKENIZER_FILE)
+        return save_evaluator(folder, saved, average, words)

@@ -49,10 +49,11 @@ class FinetuneRun:
             What was written; None where the run was stopped before its end.
 
         Raises:
-            UserError: the corpus is of another size than the model draws.
+            UserError: the corpus is of another size than the model draws, or the folder of the run
+                holds one of another corpus or model.
         """
         task, config = finetune_recipe(self.corpus, self.base, self.root, self.num_steps)
-        average = train(task, config, self.root, self.should_stop, self.on_log)
+        average = train(task, config, self.root, self.should_stop, self.on_log, task.inputs)
         if self.should_stop():
             return None
         return self._save(folder, average)

@@ -13,10 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from ninefold.data.token_dataset import TokenDataset
+from ninefold.errors import CheckpointError
 from ninefold.generation.generate import TextInput, generate
 from ninefold.generation.params import SamplingParams
 from ninefold.models.dallebart import DalleBart
 from ninefold.text.reader import PromptReader
+from ninefold.training.inputs import Inputs, hash_values, is_made, record_inputs
 
 FILE_NAME = "rehearsal.npy"
 REHEARSED = (
@@ -33,7 +35,12 @@ PICTURES = 9
 
 
 def rehearse(
-    model: DalleBart, reader: PromptReader, params: SamplingParams, num_codes: int, folder: Path
+    model: DalleBart,
+    reader: PromptReader,
+    params: SamplingParams,
+    num_codes: int,
+    folder: Path,
+    inputs: Inputs,
 ) -> TokenDataset:
     """Return drawings of `REHEARSED`, drawn once and then read from `folder`.
 
@@ -43,21 +50,36 @@ def rehearse(
         params: the model's own; seed and count are set here.
         num_codes: size of the codebook.
         folder: of the run.
+        inputs: hashes of what `model`, `reader` and `num_codes` come from.
+
+    Raises:
+        UserError: `folder` holds drawings of another model, or of other prompts.
+        CheckpointError: they are damaged.
     """
     read = [reader.read(prompt) for prompt in REHEARSED]
     path = folder / FILE_NAME
-    if not path.exists():
-        values = {**params.to_dict(), "seed": 1, "count": PICTURES, "candidates": None}
+    values = {**params.to_dict(), "seed": 1, "count": PICTURES, "candidates": None}
+    made_from = {**inputs, "prompts": hash_values(REHEARSED), "sampling": hash_values(values)}
+    if not is_made(path, made_from):
         settings = SamplingParams.from_dict(values)
         rows = []
         for text in read:
             pair = (text.prompt, text.unconditional)
             tokens, mask = (torch.tensor([getattr(t, n) for t in pair]) for n in ("ids", "mask"))
             rows.append(generate(model, TextInput(tokens, mask), settings, num_codes).numpy())
+        record_inputs(path, made_from)
         _save(np.stack(rows).astype(np.int32), path)
-    codes: NDArray[np.int32] = np.load(path)
+    codes = _load(path)
     texts = np.asarray([[text.prompt.ids] for text in read], np.int32)
     return TokenDataset(texts, codes, np.asarray(read[0].unconditional.ids, np.int32))
+
+
+def _load(path: Path) -> NDArray[np.int32]:
+    try:
+        codes: NDArray[np.int32] = np.load(path)
+    except (OSError, ValueError, EOFError) as error:
+        raise CheckpointError(f"{path} is damaged; remove it to draw it again.") from error
+    return codes
 
 
 def _save(codes: NDArray[np.int32], path: Path) -> None:

@@ -8,14 +8,18 @@ import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ninefold.errors import CheckpointError
+from ninefold.training.inputs import Inputs, require_same_inputs
 
 FILE_NAME = "state.pt"
+NO_INPUTS: Inputs = MappingProxyType({})
+"""Of a run whose data is a function of its settings alone."""
 
 
 @dataclass
@@ -28,7 +32,9 @@ class TrainState:
     step: int = 0
 
 
-def save_state(state: TrainState, folder: Path, config: dict[str, Any]) -> None:
+def save_state(
+    state: TrainState, folder: Path, config: dict[str, Any], inputs: Inputs = NO_INPUTS
+) -> None:
     """Write the state to `folder` so that a kill at any moment leaves the old or the new one."""
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / (FILE_NAME + ".partial")
@@ -38,6 +44,7 @@ def save_state(state: TrainState, folder: Path, config: dict[str, Any]) -> None:
         "optimizers": [optimizer.state_dict() for optimizer in state.optimizers],
         "average": state.average,
         "config": config,
+        "inputs": dict(inputs) or None,
     }
     with partial.open("wb") as file:
         torch.save(content, file)
@@ -46,11 +53,14 @@ def save_state(state: TrainState, folder: Path, config: dict[str, Any]) -> None:
     partial.replace(folder / FILE_NAME)
 
 
-def load_state(state: TrainState, folder: Path, config: dict[str, Any]) -> bool:
+def load_state(
+    state: TrainState, folder: Path, config: dict[str, Any], inputs: Inputs = NO_INPUTS
+) -> bool:
     """Restore `state` in place from `folder`; return whether there was anything to restore.
 
     Raises:
-        CheckpointError: the saved run is damaged, or was made with other settings.
+        UserError: the saved run was made from other inputs.
+        CheckpointError: it is damaged, or was made with other settings.
     """
     path = folder / FILE_NAME
     if not path.exists():
@@ -60,6 +70,7 @@ def load_state(state: TrainState, folder: Path, config: dict[str, Any]) -> bool:
         differing = [key for key in config if saved["config"].get(key) != config[key]]
     except (RuntimeError, KeyError, EOFError, pickle.UnpicklingError, OSError) as error:
         raise CheckpointError(f"{path} is damaged; remove it to start the run anew.") from error
+    require_same_inputs(path, saved.get("inputs"), inputs)
     if differing:
         names = ", ".join(differing)
         raise CheckpointError(

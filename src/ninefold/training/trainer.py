@@ -15,11 +15,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ninefold.training.autocast import autocast
 from ninefold.training.config import TrainConfig
+from ninefold.training.inputs import Inputs
 from ninefold.training.optimizer import build_optimizers, update_average
 from ninefold.training.run_log import RunLog
 from ninefold.training.schedule import learning_rate, rate_fraction
 from ninefold.training.speed import product_speed
-from ninefold.training.state import TrainState, load_state, save_state
+from ninefold.training.state import NO_INPUTS, TrainState, load_state, save_state
 from ninefold.training.task import Task
 
 
@@ -29,6 +30,7 @@ def train(
     folder: Path,
     should_stop: Callable[[], bool] = lambda: False,
     on_log: Callable[[dict[str, float]], None] = lambda _row: None,
+    inputs: Inputs = NO_INPUTS,
 ) -> dict[str, Tensor]:
     """Run a task to its last step, or go on from where `folder` says it was.
 
@@ -39,11 +41,14 @@ def train(
             TensorBoard and, with every save, `sample.png` and `curves.png`.
         should_stop: asked before every step; the state is saved when it says so.
         on_log: called with every row of the log.
+        inputs: hashes of all that the task reads (`training.inputs`), kept in the state; a run goes
+            on with the same alone.
 
     Returns:
         The averaged weights.
 
     Raises:
+        UserError: `folder` holds a run made from other inputs.
         CheckpointError: `folder` holds a damaged run, or one with other settings.
     """
     model = task.model
@@ -53,7 +58,7 @@ def train(
     settings = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(config).items()}
     # A longer log interval or another number format on another machine is still the same run.
     saved_settings = {k: v for k, v in settings.items() if k not in ("log_every", "save_every")}
-    load_state(state, folder, saved_settings)
+    load_state(state, folder, saved_settings, inputs)
     folder.mkdir(parents=True, exist_ok=True)
     if state.step >= config.num_steps:
         return state.average
@@ -61,7 +66,7 @@ def train(
     with RunLog(folder, state.step) as log:
         while state.step < config.num_steps:
             if should_stop():
-                _save(state, task, log, saved_settings)
+                _save(state, task, log, saved_settings, inputs)
                 break
             if meter is None:
                 metrics, meter = _first_step(state, task, config)
@@ -73,7 +78,7 @@ def train(
                 log.add(row)
                 on_log(row)
             if state.step % config.save_every == 0 or state.step == config.num_steps:
-                _save(state, task, log, saved_settings)
+                _save(state, task, log, saved_settings, inputs)
     return state.average
 
 
@@ -107,8 +112,10 @@ def _step(state: TrainState, task: Task, config: TrainConfig) -> dict[str, float
     return {"loss": float(loss.detach()), "grad_norm": float(norm), **metrics}
 
 
-def _save(state: TrainState, task: Task, log: RunLog, settings: dict[str, object]) -> None:
-    save_state(state, log.folder, settings)
+def _save(
+    state: TrainState, task: Task, log: RunLog, settings: dict[str, object], inputs: Inputs
+) -> None:
+    save_state(state, log.folder, settings, inputs)
     log.draw()
     picture = task.sample(state.average)
     if picture is not None:

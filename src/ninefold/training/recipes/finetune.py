@@ -28,6 +28,7 @@ from ninefold.models.vqgan import VQGAN
 from ninefold.text.reader import PromptReader
 from ninefold.training.config import TrainConfig
 from ninefold.training.encoded import encode_settled, to_pixels
+from ninefold.training.inputs import hash_corpus, hash_model
 from ninefold.training.rehearsal import rehearse
 
 VARIANTS = 4
@@ -68,7 +69,9 @@ class FinetuneTask:
             np.asarray(self.reader.read("-").unconditional.ids, np.int32),
         )
         num_codes = config.vqgan.n_embed
-        self.rehearsal = rehearse(self.model, self.reader, self.preset, num_codes, root)
+        made_from = {"model": hash_model(base)}
+        self.rehearsal = rehearse(self.model, self.reader, self.preset, num_codes, root, made_from)
+        self.inputs = {"corpus": hash_corpus(corpus), **made_from}
         self.seed = seed
 
     def loss(self, step: int, batch_size: int) -> tuple[Tensor, dict[str, float]]:
