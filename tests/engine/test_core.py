@@ -1,5 +1,6 @@
 """Laws of the loop: what a request is told, in which order, and how it ends."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from PIL import Image
 
 from ninefold.drawing import Picture, Preview
+from ninefold.engine import runner
 from ninefold.engine.backend import Rows
 from ninefold.engine.config import EngineConfig
 from ninefold.engine.eager import EagerBackend
@@ -22,6 +24,7 @@ from ninefold.engine.request import (
 )
 from ninefold.errors import CancelledError, NinefoldError, OverloadedError
 from ninefold.generation.params import SamplingParams
+from ninefold.generation.sampling import weigh_codes
 from tests.engine.harness import NUM_CODES, Harness, build_harness, text_of
 from tests.tiny import build_dallebart
 
@@ -200,6 +203,23 @@ def test_logits_that_are_no_numbers_end_their_request_and_no_other() -> None:
     assert "no numbers" in str(harness.told(ended[0])[-1])
     [other] = {"a", "b"} - set(ended)
     assert len(harness.codes(other)) == 2
+
+
+def test_settings_that_cannot_be_drawn_with_end_their_request_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def weigh(codes: torch.Tensor, logits: torch.Tensor, temperature: float, top_p: float) -> Any:
+        if temperature == 0.5:
+            raise ArithmeticError("too cold")
+        return weigh_codes(codes, logits, temperature, top_p)
+
+    monkeypatch.setattr(runner, "weigh_codes", weigh)
+    harness = build()
+    harness.submit(request(params=replace(PARAMS, temperature=0.5)), TEXT)
+    harness.submit(request("b"), TEXT)
+    harness.run()
+    assert str(harness.told("a")[-1]) == runner.NOT_DRAWN
+    assert len(harness.codes("b")) == 2
 
 
 @pytest.mark.parametrize("part", ["step", "text"])

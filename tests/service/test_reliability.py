@@ -3,13 +3,18 @@
 import asyncio
 import statistics
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from sqlalchemy import URL, update
+from sqlalchemy import URL, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ninefold.service.jobs import transitions
+from ninefold.service.jobs.queue import Queue
+from ninefold.service.jobs.reaper import Reaper
 from ninefold.service.jobs.worker import Worker
 from ninefold.service.store.clock import ago
-from ninefold.service.store.tables import WorkerRow
+from ninefold.service.store.tables import Job, WorkerRow
 from tests.service.conftest import MakeSettings
 from tests.service.fake_engine import BUG, FakeEngine
 from tests.service.running import RunningService, running_service
@@ -149,3 +154,38 @@ async def error_of(service: RunningService, job_id: str, asked_at: datetime, eta
     ended_at = datetime.fromisoformat((await service.ended(job_id))["ended_at"])
     took_s = (ended_at - asked_at).total_seconds()
     return abs(eta_s - took_s) / took_s
+
+
+async def test_a_job_that_cannot_be_read_fails_and_the_next_is_drawn(
+    service: RunningService,
+) -> None:
+    bad, good = await service.post("an old one"), await service.post("a red apple")
+    async with service.gateway.database.begin() as connection:
+        settings = {"count": 9, "temperature": -1, "a setting of another version": True}
+        await connection.execute(update(Job).where(Job.id == bad["id"]).values(settings=settings))
+    await service.add_worker(FakeEngine())
+    failed = await service.ended(bad["id"])
+    assert (failed["status"], failed["error"]["code"]) == ("failed", "cannot_draw")
+    assert (await service.ended(good["id"]))["status"] == "done"
+
+
+async def test_a_lost_job_that_cannot_be_put_back_holds_up_no_other(
+    service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = await service.post("a bad one"), await service.post("a red apple")
+    async with service.gateway.database.begin() as connection:
+        await connection.execute(update(Job).values(status="drawing", worker_id="lost"))
+    put_back = transitions.put_back
+
+    async def failing(
+        connection: AsyncConnection, queue: Queue, job_id: str, attempt: int, **given: Any
+    ) -> bool:
+        if job_id == bad["id"]:
+            await connection.execute(text("SELECT 1 / 0"))
+        return await put_back(connection, queue, job_id, attempt, **given)
+
+    monkeypatch.setattr(transitions, "put_back", failing)
+    reaper = Reaper(service.gateway.database, service.gateway.queue, stalled_s=1, max_attempts=5)
+    await reaper.run_once()
+    assert (await service.job(good["id"]))["status"] == "queued"
+    assert (await service.job(bad["id"]))["status"] == "drawing"

@@ -53,9 +53,18 @@ async def test_an_error_is_for_whom_it_is() -> None:
     answers = await asyncio.gather(*map(rounds.ask, (1, -2, 3)), return_exceptions=True)
     assert (answers[0], answers[2]) == (2, 6)
     assert isinstance(answers[1], ValueError)
+    answers = await asyncio.gather(*map(rounds.ask, (1, 13, 5, -3)), return_exceptions=True)
+    assert (answers[0], answers[2]) == (2, 10)
+    assert [type(answers[place]) for place in (1, 3)] == [LookupError, ValueError]
+    assert await rounds.ask(4) == 8
+
+
+async def test_an_error_that_concerns_all_is_not_met_once_for_each() -> None:
+    work = Doubling()
+    rounds = Rounds(work, max_size=10, is_for_all=lambda error: isinstance(error, LookupError))
     answers = await asyncio.gather(*map(rounds.ask, (1, 13)), return_exceptions=True)
     assert [type(answer) for answer in answers] == [LookupError, LookupError]
-    assert await rounds.ask(4) == 8
+    assert work.rounds == [[1, 13]]
 
 
 async def test_who_has_gone_is_not_worked_for() -> None:

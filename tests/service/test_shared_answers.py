@@ -48,7 +48,12 @@ def test_a_page_is_made_once_for_many(app: Counting, client: TestClient) -> None
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Cookie": "who=me"}, {"Authorization": "Bearer x"}, {"Accept-Language": "es"}],
+    [
+        {"Cookie": "who=me"},
+        {"Authorization": "Bearer x"},
+        {"Accept-Language": "es"},
+        {"Origin": "https://another.example"},
+    ],
 )
 def test_what_makes_a_difference_is_answered_by_itself(
     app: Counting, client: TestClient, headers: dict[str, str]

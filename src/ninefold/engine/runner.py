@@ -7,6 +7,7 @@ how a code is drawn.
 Shapes: S slots that step, R rows, N codes of a picture.
 """
 
+import logging
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -21,6 +22,11 @@ from ninefold.engine.text_table import TextTable
 from ninefold.generation.generate import TextInput
 from ninefold.generation.params import SamplingParams
 from ninefold.generation.sampling import build_uniforms, draw_codes, weigh_codes
+
+logger = logging.getLogger(__name__)
+
+NOT_DRAWN = "A picture could not be drawn with these settings; try others."
+"""What the owner of a picture is told whose code could not be drawn."""
 
 NOT_FINITE = (
     "The model gave logits that are no numbers; draw in float32, and if it happens there too, "
@@ -112,7 +118,13 @@ class Runner:
         codes: dict[int, int] = {}
         failures: dict[int, str] = {}
         for members in groups.values():
-            self._draw(logits, members, codes, failures)
+            try:
+                self._draw(logits, members, codes, failures)
+            except Exception:  # settings that cannot be drawn with end their own pictures alone
+                logger.exception("A code could not be drawn")
+                for slot, _ in members:
+                    codes.pop(slot, None)
+                    failures[slot] = NOT_DRAWN
         return StepResult(codes, failures)
 
     def check_integrity(self, busy: AbstractSet[int]) -> None:

@@ -59,7 +59,7 @@ class GroupCommit:
         """Accept into a database, as far as the rates allow."""
         self._database, self._reception, self._limits = database, reception, limits
         self._rounds: Rounds[_Ask, Committed | KeptAnswer] = Rounds(
-            self._do_round, max_size=MAX_TOGETHER
+            self._commit, max_size=MAX_TOGETHER, is_for_all=is_away
         )
 
     async def accept(
@@ -74,20 +74,6 @@ class GroupCommit:
         if key is None:  # with a key it counts only where it is not answered already
             ask.allowance = await self._limits.take(requester)
         return await self._rounds.ask(ask)
-
-    async def _do_round(self, asks: Sequence[_Ask]) -> list[_Answer]:
-        try:
-            return await self._commit(asks)
-        except Exception as error:
-            if len(asks) == 1 or is_away(error):
-                raise
-        answers: list[_Answer] = []
-        for ask in asks:  # whose error it was shows when each is alone
-            try:
-                answers += await self._commit([ask])
-            except Exception as error:
-                answers.append(error)
-        return answers
 
     async def _commit(self, asks: Sequence[_Ask]) -> list[_Answer]:
         async with self._database.begin() as connection:

@@ -1,7 +1,8 @@
-"""Does what many ask for in rounds: one at a time, each with all that was asked for meanwhile.
+"""Batches concurrent calls: those that arrive during a batch form the next.
 
-A round takes little longer for many than for one, so that more who ask make rounds larger instead
-of later. Who is alone does not wait for others. Knows nothing of what is done.
+A batch takes little longer for many calls than for one, so more callers make batches larger instead
+of later. A caller that is alone does not wait for others. One bad call fails alone: a batch that
+raises is done again call by call. Knows nothing of what is done.
 """
 
 import asyncio
@@ -24,16 +25,21 @@ class Rounds(Generic[_Ask, _Answer]):
         *,
         max_size: int,
         gather_s: float = 0.0,
+        is_for_all: Callable[[Exception], bool] = lambda _: False,
     ) -> None:
         """Do rounds of some work.
 
         Args:
-            work: returns an answer for each ask, in order; an error is raised to who asked. An
-                error that it raises itself is raised to all of the round.
+            work: returns an answer for each ask, in order; an error is raised to who asked. Where
+                it raises one itself, it is called again for each ask of the round alone, so it
+                must leave nothing behind then.
             max_size: most that one round takes.
             gather_s: seconds that a round waits for others before it begins.
+            is_for_all: whether an error that `work` raised is not due to one of the asks, such as
+                a database that is away; it is raised to all of the round.
         """
         self._work, self._max_size, self._gather_s = work, max_size, gather_s
+        self._is_for_all = is_for_all
         self._waiting: deque[tuple[_Ask, asyncio.Future[_Answer]]] = deque()
         self._rounds: asyncio.Task[None] | None = None
 
@@ -60,13 +66,8 @@ class Rounds(Generic[_Ask, _Answer]):
                 await self._answer(taken)
 
     async def _answer(self, taken: Sequence[tuple[_Ask, asyncio.Future[_Answer]]]) -> None:
-        answers: Sequence[_Answer | Exception]
         try:
-            answers = await self._work([ask for ask, _ in taken])
-            if len(answers) != len(taken):
-                raise AssertionError("each ask is answered")
-        except Exception as error:
-            answers = [error] * len(taken)
+            answers = await self._do([ask for ask, _ in taken])
         except asyncio.CancelledError:
             for _, future in (*taken, *self._waiting):
                 future.cancel()
@@ -81,3 +82,16 @@ class Rounds(Generic[_Ask, _Answer]):
                 future.set_result(answer)
             if place % _AT_ONCE == 0:
                 await asyncio.sleep(0)
+
+    async def _do(self, asks: Sequence[_Ask]) -> Sequence[_Answer | Exception]:
+        try:
+            answers = await self._work(asks)
+            if len(answers) != len(asks):
+                raise AssertionError("each ask is answered")
+        except Exception as error:
+            if len(asks) == 1 or self._is_for_all(error):
+                return [error] * len(asks)
+        else:
+            return answers
+        # Whose error it was shows when each is alone.
+        return [answer for ask in asks for answer in await self._do([ask])]

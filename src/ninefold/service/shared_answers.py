@@ -21,7 +21,14 @@ MAX_BYTES = 256 * 1024
 """Largest answer that is kept."""
 
 _OWN = frozenset({b"cookie", b"authorization", b"range", b"if-none-match"})
-_VARIED = (b"host", b"accept", b"accept-encoding", b"accept-language", b"x-forwarded-proto")
+_VARIED = (
+    b"host",
+    b"accept",
+    b"accept-encoding",
+    b"accept-language",
+    b"x-forwarded-proto",
+    b"origin",  # an answer to another site's page names that site as the one that may read it
+)
 
 _Key = tuple[bytes, ...]
 

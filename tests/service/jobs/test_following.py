@@ -48,6 +48,24 @@ async def test_streams_of_many_jobs_are_served_by_few_looks(service: RunningServ
     assert [each.type for each in told[0]][-2:] == ["progress", "cancelled"]
 
 
+async def test_who_follows_from_a_number_that_cannot_be_fails_alone(
+    service: RunningService,
+) -> None:
+    jobs = [(await service.post(f"prompt {number}"))["id"] for number in range(3)]
+
+    async def first(job_id: str, after: int) -> list[Event]:
+        async for batch in service.gateway.followers.follow(job_id, after):
+            return list(batch)
+        return []
+
+    asked = [first(job_id, 0) for job_id in jobs] + [first(jobs[0], 10**30)]
+    told = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 60)
+    for job_id, events_of_job in zip(jobs, told, strict=False):
+        assert isinstance(events_of_job, list)
+        assert [each.type for each in events_of_job] == ["position"], job_id
+    assert isinstance(told[3], Exception)
+
+
 async def test_many_events_are_read_in_parts_and_none_is_left_out(
     service: RunningService, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,9 @@ from ninefold.service.jobs.states import Status
 from ninefold.service.store.notifications import JOB_EVENTS
 from ninefold.service.store.tables import Job, JobEvent, Json
 
+MAX_SEQ = 2**62
+"""Above every number of an event, and within what the database counts with."""
+
 MAX_EVENTS = 500
 """Most events that are read at once."""
 

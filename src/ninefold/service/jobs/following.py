@@ -44,7 +44,9 @@ class Followers:
     def __init__(self, database: AsyncEngine, url: URL) -> None:
         """Follow the jobs of a database; `run` must run beside."""
         self._database, self._url = reading(database), url
-        self._looks = Rounds(self._look, max_size=_MAX_LOOKS, gather_s=_GATHER_S)
+        self._looks = Rounds(
+            self._look, max_size=_MAX_LOOKS, gather_s=_GATHER_S, is_for_all=is_away
+        )
         self._bells: dict[str, set[asyncio.Event]] = {}
         self._stopped_at: float | None = None
 

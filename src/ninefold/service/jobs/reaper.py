@@ -13,6 +13,7 @@ from ninefold.service.jobs import transitions
 from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.states import Status
 from ninefold.service.store.clock import ago
+from ninefold.service.store.retry import is_away
 from ninefold.service.store.tables import Job, WorkerRow
 
 LOCK_REAP = 9010
@@ -48,9 +49,7 @@ class Reaper:
                 return 0
             lost = await self._lost_jobs(connection)
             for job_id, attempt in lost:
-                await transitions.put_back(
-                    connection, self._queue, job_id, attempt, max_attempts=self._max_attempts
-                )
+                await self._put_back(connection, job_id, attempt)
             await connection.execute(
                 delete(WorkerRow).where(
                     WorkerRow.heartbeat_at < ago(_FORGET_AFTER * self._stalled_s)
@@ -60,6 +59,18 @@ class Reaper:
             _log.warning("%d jobs of lost workers are drawn again", len(lost))
         # Entries that were fetched and not claimed; claiming is what counts, so twice does no harm.
         return len(lost) + await self._queue.put_back_stalled(self._stalled_s)
+
+    async def _put_back(self, connection: AsyncConnection, job_id: str, attempt: int) -> None:
+        """Put a job back; what goes wrong with it holds up none of the others."""
+        try:
+            async with connection.begin_nested():
+                await transitions.put_back(
+                    connection, self._queue, job_id, attempt, max_attempts=self._max_attempts
+                )
+        except Exception as error:
+            if is_away(error):
+                raise
+            _log.exception("a job could not be put back", extra={"job_id": job_id})
 
     async def _lost_jobs(self, connection: AsyncConnection) -> list[tuple[str, int]]:
         alive = select(WorkerRow.id).where(WorkerRow.heartbeat_at > ago(self._stalled_s))

@@ -135,6 +135,16 @@ async def fail(connection: AsyncConnection, held: Claim, code: str, message: str
     return await end(connection, held.job_id, Status.FAILED, only_if=held.holds(), error=error)
 
 
+async def fail_unread(connection: AsyncConnection, job_id: str, attempt: int) -> bool:
+    """End a job whose row cannot be drawn from, such as one that an older version accepted."""
+    error = {
+        "code": "cannot_draw",
+        "message": "This job cannot be drawn as it was accepted; send it again.",
+    }
+    held = [Job.status == Status.QUEUED, Job.attempt == attempt]
+    return await end(connection, job_id, Status.FAILED, only_if=held, error=error)
+
+
 async def refuse(connection: AsyncConnection, held: Claim, verdict: Verdict) -> bool:
     """End a job that the policy has come to speak against, and keep that decision."""
     is_ended = await end(

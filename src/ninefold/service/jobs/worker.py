@@ -109,7 +109,7 @@ class Worker:
                 await asyncio.sleep(_DATABASE_PAUSE_S)
                 continue
             if ticket is not None:
-                await self._begin(ticket)
+                await self._begin_alone(ticket)
                 continue
             self._meter_work()
             self._is_idle = not self._held
@@ -126,6 +126,22 @@ class Worker:
             return ()
         is_open = pictures["normal"] < num_slots - self._settings.reserved_slots
         return LANES if is_open else ("priority",)
+
+    async def _begin_alone(self, ticket: Ticket) -> None:
+        """Begin a job; one that cannot be read ends as failed, and the others are drawn."""
+        try:
+            await self._begin(ticket)
+        except Exception as error:
+            if is_away(error):
+                raise
+            _log.exception("a job could not be read", extra={"job_id": ticket.job_id})
+
+            async def write() -> bool:
+                async with self._studio.database.begin() as connection:
+                    return await transitions.fail_unread(connection, ticket.job_id, ticket.attempt)
+
+            await retrying(write)
+            await retrying(lambda: self._queue.consume(ticket))
 
     async def _begin(self, ticket: Ticket) -> None:
         async def write() -> Claim | None:

@@ -23,8 +23,8 @@ from ninefold.service.gateway import Gateway
 from ninefold.service.jobs import transitions
 from ninefold.service.jobs.acceptance import Wish
 from ninefold.service.jobs.audiences import path_of
-from ninefold.service.jobs.events import Event, read_events
-from ninefold.service.problems import MEDIA_TYPE, Problem, not_found
+from ninefold.service.jobs.events import MAX_SEQ, Event, read_events
+from ninefold.service.problems import MEDIA_TYPE, Problem, invalid, not_found
 from ninefold.service.submission import submit
 from ninefold.service.tracing import current_traceparent
 
@@ -98,7 +98,9 @@ async def follow_job(
     job_id: JobId,
     request: Request,
     gateway: TheGateway,
-    after: Annotated[int, Query(ge=0, le=2**62, description="Number of the last event seen.")] = 0,
+    after: Annotated[
+        int, Query(ge=0, le=MAX_SEQ, description="Number of the last event seen.")
+    ] = 0,
     wait: Annotated[int, Query(ge=0, le=1, description="0 answers at once, as JSON.")] = 1,
     last_event_id: Annotated[str | None, Header(max_length=64)] = None,
 ) -> Response:
@@ -106,8 +108,7 @@ async def follow_job(
     if await gateway.reader.owner_of(job_id) is None:
         raise not_found("job of this id")
     viewer = await read_viewer(request, gateway)
-    if last_event_id is not None and last_event_id.isdecimal():
-        after = max(after, int(last_event_id))
+    after = max(after, _seq_of(last_event_id))
     if not wait:
         async with gateway.database.connect() as connection:
             events = await read_events(connection, job_id, after)
@@ -119,6 +120,20 @@ async def follow_job(
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
+
+
+def _seq_of(last_event_id: str | None) -> int:
+    """Return the number of the last event that a browser saw; 0 where the id is not of ours.
+
+    Raises:
+        Problem: it is a number that no event can have.
+    """
+    if last_event_id is None or not last_event_id.isdecimal():
+        return 0
+    seq = int(last_event_id)
+    if seq > MAX_SEQ:
+        raise invalid(f"Last-Event-ID must be at most {MAX_SEQ}; leave it out to see all events.")
+    return seq
 
 
 async def _stream(

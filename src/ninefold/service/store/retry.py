@@ -32,8 +32,15 @@ DATABASE_AWAY = (
 """What is raised while the server cannot be reached, or gave up the transaction."""
 
 
+_LIMIT_EXCEEDED = "54"
+"""Class of the states that say a statement or a value is larger than the server can take."""
+
+
 def is_away(error: BaseException) -> bool:
     """Tell whether the same work may succeed a little later."""
+    cause = getattr(error, "orig", None) or error
+    if isinstance(cause, psycopg.Error) and (cause.sqlstate or "").startswith(_LIMIT_EXCEEDED):
+        return False  # psycopg calls it operational, but it is what was asked for
     return isinstance(error, DATABASE_AWAY) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
     )
