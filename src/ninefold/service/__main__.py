@@ -11,7 +11,7 @@ import threading
 from contextlib import suppress
 
 from ninefold.errors import NinefoldError, UserError
-from ninefold.service.logs import configure_logs
+from ninefold.service.logs import configure_logs, log_uncaught_errors
 from ninefold.service.secret import load_secret
 from ninefold.service.settings import Settings, read_settings
 from ninefold.service.store.database import parse_database_url
@@ -24,6 +24,7 @@ def main(role: str) -> int:
     try:
         settings = read_settings()
         configure_logs(settings, role)
+        log_uncaught_errors()
         configure_tracing(settings, role)
         _watch_lifeline()
         run_role(role, settings)

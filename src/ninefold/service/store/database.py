@@ -75,6 +75,7 @@ def build_async_engine(url: URL, *, pool_size: int = 10) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=20,
+        hide_parameters=True,  # prompts are among them, and errors are logged
         connect_args=_connect_args(),
     )
     event.listen(engine.sync_engine, "checkout", _require_open)
@@ -120,7 +121,7 @@ def migrate(url: URL, revision: str = "head") -> None:
     Raises:
         NinefoldError: the server cannot be reached, or is older than PostgreSQL 15.
     """
-    engine = create_engine(url, connect_args=_connect_args())
+    engine = create_engine(url, hide_parameters=True, connect_args=_connect_args())
     try:
         with engine.begin() as connection:
             _require_version(connection.dialect.server_version_info or (0,))
@@ -141,7 +142,7 @@ def require_server(url: URL) -> None:
     Raises:
         NinefoldError: the server cannot be reached, or is older than PostgreSQL 15.
     """
-    engine = create_engine(url, connect_args=_connect_args())
+    engine = create_engine(url, hide_parameters=True, connect_args=_connect_args())
     try:
         with engine.connect() as connection:
             _require_version(connection.dialect.server_version_info or (0,))
