@@ -76,13 +76,17 @@ class VQGANConfig:
             if is_set:
                 value = getattr(self, option)
                 raise UnsupportedOptionError(f"VQGAN option {option}={value!r} is not supported.")
+        if self.pixel_shuffle < 1:
+            raise ValueError(f"pixel_shuffle={self.pixel_shuffle} must be at least 1.")
         if self.resolution % self.downsampling:
             raise ValueError(
                 f"resolution={self.resolution} must be a multiple of {self.downsampling}, "
                 f"the downsampling of {len(self.ch_mult)} levels."
             )
-        if self.pixel_shuffle < 1:
-            raise ValueError(f"pixel_shuffle={self.pixel_shuffle} must be at least 1.")
+        for name in ("ch", "decoder_ch"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}={value} must be at least 1.")
         if self.norm not in ("group", "position"):
             raise ValueError(f"norm={self.norm!r} must be 'group' or 'position'.")
         widths = [

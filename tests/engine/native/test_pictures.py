@@ -1,5 +1,7 @@
 """Laws of the native parts of the VQGAN: those of PyTorch within the format, for any threads."""
 
+from typing import Literal
+
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader expects
@@ -13,7 +15,7 @@ from ninefold.engine.native.pictures import (
     can_convolve,
 )
 from ninefold.engine.native.structures import Kind
-from ninefold.models.vqgan import ResnetBlock, Upsample, VQGANConfig
+from ninefold.models.vqgan import PositionNorm, ResnetBlock, Upsample, VQGANConfig
 from tests.native_kinds import kinds
 
 TOLERANCE: dict[Kind, float] = {"float32": 1e-5, "bfloat16": 0.03}
@@ -66,10 +68,43 @@ def test_norm_and_activation_are_those_of_torch(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", kinds("float32", "bfloat16"))
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (37, 23)])
+@pytest.mark.parametrize("channels", [16, 48, 80])
+@torch.inference_mode()
+def test_the_norm_of_a_position_and_activation_are_those_of_torch(
+    kind: Kind, shape: tuple[int, int], channels: int
+) -> None:
+    norm = PositionNorm(channels)
+    norm.weight.data, norm.bias.data = torch.randn(channels), torch.randn(channels)
+    x = picture(kind, channels, *shape, batch=2) * 3 + 1
+    expected = F.silu(norm(x.float()))
+    found = NormSilu(norm, kind)(x)
+    assert found.dtype == x.dtype
+    rounding = 2.0**-8 if kind == "bfloat16" else 0.0  # half a unit in the last place
+    assert ((found - expected).abs() <= rounding * expected.abs() + 1e-5).all()
+
+
+@pytest.mark.parametrize("kind", kinds("float32", "bfloat16"))
+@torch.inference_mode()
+def test_the_norm_of_a_position_is_of_that_position_alone(kind: Kind) -> None:
+    norm = NormSilu(PositionNorm(32), kind)
+    x = picture(kind, 32, 9, 7)
+    changed = x.clone()
+    changed[..., 4, 5] = 0.0
+    found, expected = norm(changed), norm(x)
+    assert not found[..., 4, 5].any()  # of nothing but zeros it is the bias
+    found[..., 4, 5] = expected[..., 4, 5]
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("kind", kinds("float32", "bfloat16"))
+@pytest.mark.parametrize("norm", ["group", "position"])
 @pytest.mark.parametrize("channels", [(32, 32), (32, 64)])
 @torch.inference_mode()
-def test_threads_change_no_bit_of_a_block(kind: Kind, channels: tuple[int, int]) -> None:
-    block = FastResnetBlock(ResnetBlock(*channels, VQGANConfig()), kind)
+def test_threads_change_no_bit_of_a_block(
+    kind: Kind, norm: Literal["group", "position"], channels: tuple[int, int]
+) -> None:
+    block = FastResnetBlock(ResnetBlock(*channels, VQGANConfig(norm=norm)), kind)
     block.shortcut.to(torch.float32 if kind == "float32" else torch.bfloat16)
     x = picture(kind, 32, 33, 40)
     alone = block.branch(x)
@@ -81,9 +116,12 @@ def test_threads_change_no_bit_of_a_block(kind: Kind, channels: tuple[int, int])
 
 
 @pytest.mark.native("bfloat16")  # of those that can do AVX-512, all can do AVX2
+@pytest.mark.parametrize("norm", ["group", "position"])
 @torch.inference_mode()
-def test_avx2_paints_the_bits_of_avx512(monkeypatch: pytest.MonkeyPatch) -> None:
-    block = ResnetBlock(32, 32, VQGANConfig())
+def test_avx2_paints_the_bits_of_avx512(
+    norm: Literal["group", "position"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block = ResnetBlock(32, 32, VQGANConfig(norm=norm))
     x = picture("float32", 32, 9, 14)
     wide = FastResnetBlock(block, "float32")(x)
     monkeypatch.setenv(LIMIT_VARIABLE, "avx2")

@@ -1,4 +1,5 @@
-// GroupNorm and SiLU of a picture with the channels last, in two passes.
+// Norm and SiLU of a picture with the channels last: GroupNorm in two passes, or the norm of the
+// channels of each position by themselves in one.
 //
 // Sums run over fixed parts of the picture in a fixed order, whatever the number of threads.
 
@@ -65,6 +66,27 @@ void norm_silu(const Pixel* x, int64_t pixels, int64_t channels, int64_t groups,
   });
 }
 
+template <typename Pixel>
+void position_norm_silu(const Pixel* x, int64_t pixels, int64_t channels, const float* weight,
+                        const float* bias, float eps, Pixel* out) {
+  parallel_for((pixels + kPart - 1) / kPart, [&](int64_t part) {
+    for (int64_t p = part * kPart; p < std::min(pixels, (part + 1) * kPart); p++) {
+      const Pixel* from = x + p * channels;
+      Floats squares = all(0.0f);
+      for (int64_t c = 0; c < channels; c += kLanes) {
+        const Floats v = load_pixel(from + c);
+        squares = multiply_add(v, v, squares);
+      }
+      const Floats inverse = all(1.0f / std::sqrt(sum_of(squares) / channels + eps));
+      for (int64_t c = 0; c < channels; c += kLanes) {
+        const Floats v = multiply(load_pixel(from + c), inverse);
+        store_pixel(out + p * channels + c,
+                    silu(multiply_add(v, load(weight + c), load(bias + c))));
+      }
+    }
+  });
+}
+
 }  // namespace
 
 extern "C" {
@@ -79,5 +101,17 @@ void norm_silu(int64_t is_bf16, const void* x, int64_t pixels, int64_t channels,
 #endif
   norm_silu(static_cast<const float*>(x), pixels, channels, groups, weight, bias, eps,
             static_cast<float*>(out));
+}
+
+// The same with the root mean square over the channels of each position.
+void position_norm_silu(int64_t is_bf16, const void* x, int64_t pixels, int64_t channels,
+                        const float* weight, const float* bias, float eps, void* out) {
+#if HAS_AVX512
+  if (is_bf16)
+    return position_norm_silu(static_cast<const uint16_t*>(x), pixels, channels, weight, bias, eps,
+                              static_cast<uint16_t*>(out));
+#endif
+  position_norm_silu(static_cast<const float*>(x), pixels, channels, weight, bias, eps,
+                     static_cast<float*>(out));
 }
 }

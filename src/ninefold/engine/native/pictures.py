@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ninefold.engine.native.structures import Kind, Linear, Packer, load_library_for
 from ninefold.engine.threads import wide_threads
-from ninefold.models.vqgan import ResnetBlock, Upsample
+from ninefold.models.vqgan import PositionNorm, ResnetBlock, Upsample
 
 CHANNELS = 16
 """Channels come in multiples of this."""
@@ -47,6 +47,11 @@ def can_convolve(conv: nn.Conv2d) -> bool:
     )
     channels = (conv.in_channels, conv.out_channels)
     return is_plain and conv.bias is not None and all(n % CHANNELS == 0 for n in channels)
+
+
+def can_norm(norm: nn.GroupNorm | PositionNorm) -> bool:
+    """Return whether a norm and the SiLU after it can be exchanged for one of these."""
+    return len(norm.weight) % CHANNELS == 0
 
 
 class WinogradConvolution(nn.Module):
@@ -112,18 +117,19 @@ class WinogradConvolution(nn.Module):
 
 
 class NormSilu(nn.Module):
-    """GroupNorm and SiLU of pictures of one format."""
+    """A norm of the VQGAN and SiLU of pictures of one format."""
 
-    def __init__(self, norm: nn.GroupNorm, kind: Kind) -> None:
+    def __init__(self, norm: nn.GroupNorm | PositionNorm, kind: Kind) -> None:
         """Copy float32 weights; `kind` is float32 or bfloat16.
 
         Raises:
             NativeUnavailableError: the module cannot be built or run here.
         """
         super().__init__()
-        assert norm.num_channels % CHANNELS == 0
+        assert can_norm(norm)
         self.library = load_library_for(kind)
-        self.groups, self.eps = norm.num_groups, norm.eps
+        self.groups = norm.num_groups if isinstance(norm, nn.GroupNorm) else None
+        self.eps = norm.eps
         self.is_bf16 = kind == "bfloat16"
         self.dtype = torch.bfloat16 if self.is_bf16 else torch.float32
         self.norm_weight = norm.weight.detach().float().clone()
@@ -135,12 +141,17 @@ class NormSilu(nn.Module):
         x = x.contiguous(memory_format=torch.channels_last)
         out = torch.empty_like(x)
         _, channels, height, width = x.shape
+        sizes = [height * width, channels]
+        run = self.library.position_norm_silu
+        if self.groups is not None:
+            sizes.append(self.groups)
+            run = self.library.norm_silu
         with wide_threads():
             for picture, result in zip(x, out, strict=True):
-                self.library.norm_silu(
+                run(
                     ctypes.c_int64(self.is_bf16),
                     ctypes.c_void_p(picture.data_ptr()),
-                    *map(ctypes.c_int64, (height * width, channels, self.groups)),
+                    *map(ctypes.c_int64, sizes),
                     ctypes.c_void_p(self.norm_weight.data_ptr()),
                     ctypes.c_void_p(self.norm_bias.data_ptr()),
                     ctypes.c_float(self.eps),
