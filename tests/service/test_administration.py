@@ -13,6 +13,7 @@ from ninefold.service.store.memory import MemoryCache
 from ninefold.service.store.tables import Job
 from tests.service.fake_engine import FakeEngine
 from tests.service.running import RunningService
+from tests.service.test_sweep import make_old
 
 pytestmark = pytest.mark.anyio
 
@@ -79,6 +80,7 @@ async def test_a_vacuum_removes_what_is_old_and_keeps_the_rest(
     async with service.gateway.database.begin() as connection:
         aged = update(Job).where(Job.id == old["id"]).values(ended_at=ago(40 * 86400))
         await connection.execute(aged)
+    make_old(service.settings.data)
     gone = await hand.vacuum(30)
     assert (gone.jobs, gone.pictures, gone.objects) == (1, 9, 37)
     assert (await service.http.get(f"/api/v1/jobs/{old['id']}")).status_code == 404

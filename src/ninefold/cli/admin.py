@@ -187,7 +187,7 @@ def vacuum(
     ] = None,
     data: DataFolder = None,
 ) -> None:
-    """Remove old jobs with their events, old records, and files that nothing refers to."""
+    """Remove old jobs, old records and unused files now; a service does it by itself."""
 
     async def work(hand: "Administration") -> str:
         from ninefold.service.settings import read_settings

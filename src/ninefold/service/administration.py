@@ -17,24 +17,17 @@ from ninefold.errors import UserError
 from ninefold.service.jobs import transitions
 from ninefold.service.jobs.picture_steps import EXTENSIONS
 from ninefold.service.jobs.queue import Queue
-from ninefold.service.jobs.states import Status
 from ninefold.service.picture_moderation import PictureModeration
+from ninefold.service.retention import Periods, Vacuumed, vacuum
 from ninefold.service.settings import Settings
 from ninefold.service.store import decisions, publications, reports
-from ninefold.service.store.clock import ago
 from ninefold.service.store.database import build_async_engine
-from ninefold.service.store.objects import PLACES, Objects, grid_key
-from ninefold.service.store.tables import (
-    ApiKey,
-    IdempotencyKey,
-    Job,
-    PictureRow,
-    Share,
-)
+from ninefold.service.store.objects import PLACES, Objects, StorageError, grid_key
+from ninefold.service.store.tables import ApiKey, Job, PictureRow
 from ninefold.service.supervisor import open_database
+from ninefold.service.sweep import Sweep
 from ninefold.service.visitors import KEY_PREFIX, TierName, hash_key
 
-DAY_S = 24 * 3600.0
 _SHOWN = 12  # characters of a key that are kept to tell it by
 
 
@@ -51,21 +44,13 @@ class JobLine:
     prompt: str
 
 
-@dataclass(frozen=True)
-class Vacuumed:
-    """What a vacuum removed."""
-
-    jobs: int
-    pictures: int
-    objects: int
-
-
 class Administration:
     """The operator's hand."""
 
     def __init__(self, database: AsyncEngine, queue: Queue, objects: Objects) -> None:
         """Work on a database, its queue (open) and a store."""
         self._database, self._queue, self._objects = database, queue, objects
+        self._sweep = Sweep(database, objects)
         self.pictures = PictureModeration(database, objects)
 
     async def jobs(self, status: str | None, limit: int) -> list[JobLine]:
@@ -110,6 +95,8 @@ class Administration:
 
         Raises:
             UserError: there is none of this id, or it has not ended.
+            StorageError: some files could not be removed; nothing shows them any more, and the next
+                vacuum removes them.
         """
         async with self._database.begin() as connection:
             await _require_job(connection, job_id)
@@ -122,11 +109,19 @@ class Administration:
             others = select(PictureRow.hash).where(PictureRow.hash.in_(hashes))
             gone = hashes - set((await connection.execute(others)).scalars())
             await reports.forget(connection, job_id, gone)
-        for extension in EXTENSIONS:
-            await self._objects.delete(grid_key(job_id, extension))
-            for digest in gone:
-                for place in PLACES.values():
-                    await self._objects.delete(place(digest, extension))
+        files = [
+            place(each, name) for each in gone for place in PLACES.values() for name in EXTENSIONS
+        ]
+        grids = [grid_key(job_id, extension) for extension in EXTENSIONS]
+        try:
+            previews = await self._objects.keys(f"previews/{job_id}")
+            # Another job may be storing one of them at this moment.
+            await self._sweep.remove_unused([*grids, *previews, *files])
+        except StorageError as error:
+            raise StorageError(
+                "The job is forgotten, but the pictures' store refused to remove all of its files; "
+                "the next vacuum removes the rest."
+            ) from error
         return len(gone)
 
     async def decisions(self, days: float) -> list[dict[str, Any]]:
@@ -177,47 +172,18 @@ class Administration:
     ) -> Vacuumed:
         """Remove jobs that ended longer ago, unused pictures, and old rows of what else is kept.
 
-        What the gallery shows is kept as long as it shows it.
+        What the gallery shows is kept as long as it shows it; files younger than an hour stay.
 
         Args:
             keep_days: for a job that ended, and its pictures.
             keep_decisions_days: for what a policy decided.
             keep_reports_days: for what people reported.
-        """
-        async with self._database.begin() as connection:
-            is_old = Job.ended_at < ago(keep_days * DAY_S)
-            is_unpublished = Job.id.not_in(publications.published_ids())
-            statement = delete(Job).where(is_old, is_unpublished).returning(Job.id)
-            gone = set((await connection.execute(statement)).scalars())
-            await decisions.prune(connection, keep_decisions_days)
-            await reports.prune(connection, keep_reports_days)
-            await connection.execute(
-                delete(IdempotencyKey).where(IdempotencyKey.created_at < ago(DAY_S))
-            )
-            await connection.execute(delete(Share).where(Share.updated_at < ago(30 * DAY_S)))
-            used = set((await connection.execute(select(PictureRow.hash).distinct())).scalars())
-            drawing = select(Job.id).where(Job.status == Status.DRAWING)
-            busy = set((await connection.execute(drawing)).scalars())
-        return await self._remove_objects(gone, used, busy)
 
-    async def _remove_objects(self, gone: set[str], used: set[str], busy: set[str]) -> Vacuumed:
-        pictures = num_objects = 0
-        for prefix in (*PLACES, "previews", "grids"):
-            for key in await self._objects.keys(prefix):
-                parts = key.split("/")
-                name = parts[-1].partition(".")[0]
-                if prefix in PLACES:
-                    # While anything is drawn, a file may be there before the row that names it.
-                    is_old = name not in used and not busy
-                elif prefix == "previews":
-                    is_old = parts[1] not in busy
-                else:
-                    is_old = name in gone
-                if is_old:
-                    await self._objects.delete(key)
-                    num_objects += 1
-                    pictures += key.endswith(".png") and prefix != "grids"
-        return Vacuumed(len(gone), pictures, num_objects)
+        Raises:
+            StorageError: the store cannot be read or written.
+        """
+        periods = Periods(keep_days, keep_decisions_days, keep_reports_days)
+        return await vacuum(self._database, self._sweep, periods)
 
 
 async def _require_job(connection: AsyncConnection, job_id: str) -> int:

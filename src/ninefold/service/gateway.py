@@ -21,6 +21,7 @@ from ninefold.service.jobs.refusal import PromptCheck
 from ninefold.service.jobs.safe_steps import open_provenance
 from ninefold.service.limits import RateLimits
 from ninefold.service.model_facts import ModelFacts, read_model_facts
+from ninefold.service.retention import vacuum_for_good
 from ninefold.service.settings import Settings
 from ninefold.service.store.database import build_async_engine
 from ninefold.service.store.memory import MemoryCache
@@ -92,6 +93,7 @@ async def open_gateway(settings: Settings, url: URL, secret: str) -> AsyncIterat
         tasks = [
             asyncio.create_task(followers.run()),
             asyncio.create_task(keep_house(database, queue, settings)),
+            asyncio.create_task(vacuum_for_good(database, objects, settings)),
         ]
         try:
             yield gateway

@@ -6,16 +6,20 @@ What is kept commits with what it answers, and a key is locked until then. Knows
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import BigInteger, bindparam, column, func, insert, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import BigInteger, bindparam, column, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ninefold.service.problems import Problem
+from ninefold.service.retention import ANSWERS_S
+from ninefold.service.store.clock import ago
 from ninefold.service.store.tables import IdempotencyKey, Json
 from ninefold.service.visitors import Requester, address_share
 
 _BUSY_S = 1.0
+_NAMED_BY = ("principal", "key")
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class KeptAnswer:
 
     status: int
     body: Json
+    job_id: str
+    """The job that it tells of."""
 
 
 async def find_answers(
@@ -92,10 +98,11 @@ async def _kept(
     connection: AsyncConnection, requests: Sequence[KeyedRequest]
 ) -> dict[KeyedRequest, KeptAnswer | Problem]:
     principals = {name for request in requests for name in request.principals}
-    columns = IdempotencyKey.principal, IdempotencyKey.key, IdempotencyKey.request_hash
-    statement = select(*columns, IdempotencyKey.status_code, IdempotencyKey.body).where(
+    columns: Any = IdempotencyKey.__table__
+    statement = select(columns).where(
         IdempotencyKey.principal.in_(principals),
         IdempotencyKey.key.in_({request.key for request in requests}),
+        IdempotencyKey.created_at > ago(ANSWERS_S),
     )
     rows = {(row.principal, row.key): row for row in await connection.execute(statement)}
     kept: dict[KeyedRequest, KeptAnswer | Problem] = {}
@@ -104,7 +111,9 @@ async def _kept(
             row = rows.get((principal, request.key))
             if row is not None:
                 is_same = row.request_hash == request.fingerprint
-                kept[request] = KeptAnswer(row.status_code, row.body) if is_same else _mismatch()
+                kept[request] = (
+                    KeptAnswer(row.status_code, row.body, row.job_id) if is_same else _mismatch()
+                )
     return kept
 
 
@@ -118,13 +127,20 @@ async def keep_answers(
         {
             "principal": request.requester.share,
             "key": request.key,
+            "job_id": answer.job_id,
             "request_hash": request.fingerprint,
             "status_code": answer.status,
             "body": answer.body,
         }
         for request, answer in answers
     ]
-    await connection.execute(insert(IdempotencyKey), rows)
+    statement = insert(IdempotencyKey)
+    # What is in the way is older than answers are given again, or it would have been found.
+    fresh = {name: statement.excluded[name] for name in rows[0] if name not in _NAMED_BY}
+    statement = statement.on_conflict_do_update(
+        index_elements=_NAMED_BY, set_={**fresh, "created_at": func.now()}
+    )
+    await connection.execute(statement, rows)
 
 
 def _busy() -> Problem:

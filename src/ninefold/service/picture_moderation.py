@@ -5,7 +5,7 @@ Works on database and store alone; what is done is kept as a decision. Knows not
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -59,7 +59,9 @@ class PictureModeration:
                 .on_conflict_do_nothing()
             )
             await decisions.record(connection, "removal", hash=digest, action="refuse", **_OPERATOR)
-            job_ids = await _set_audience(connection, digest, Audience.NOBODY, picture_rows.REMOVED)
+            job_ids = await picture_rows.set_audience(
+                connection, digest, Audience.NOBODY, picture_rows.REMOVED
+            )
         for extension in EXTENSIONS:
             for place in PLACES.values():
                 await self._objects.delete(place(digest, extension))
@@ -120,7 +122,7 @@ class PictureModeration:
                 await self._objects.put_once(picture_key(digest, extension), data)
         async with self._database.begin() as connection:
             await decisions.record(connection, "appeal", hash=digest, action="allow", **_OPERATOR)
-            job_ids = await _set_audience(connection, digest, Audience.GALLERY, None)
+            job_ids = await picture_rows.set_audience(connection, digest, Audience.GALLERY, None)
         for place, extension in closed:
             await self._objects.delete(place(digest, extension))
         await self._remove_grids(job_ids)
@@ -140,16 +142,3 @@ async def _looks(connection: AsyncConnection, digest: str) -> str | None:
         if looks is not None:
             return looks
     return None
-
-
-async def _set_audience(
-    connection: AsyncConnection, digest: str, audience: Audience, reason: str | None
-) -> set[str]:
-    """Say whom a picture is shown to, and why no more; return the jobs that it is in."""
-    statement = (
-        update(PictureRow)
-        .where(PictureRow.hash == digest)
-        .values(audience=audience.label, hidden_reason=reason)
-        .returning(PictureRow.job_id)
-    )
-    return set((await connection.execute(statement)).scalars())

@@ -109,10 +109,10 @@ class Settings(BaseSettings):
         False, description="Whether records of refusals hold the prompt."
     )
     keep_decisions_days: float = Field(
-        90, gt=0, description="Days after which `ninefold admin vacuum` removes decisions."
+        90, gt=0, description="Days after which decisions are removed."
     )
     keep_reports_days: float = Field(
-        90, gt=0, description="Days after which it removes what people reported."
+        90, gt=0, description="Days after which what people reported is removed."
     )
     refusals: str = Field(
         "20/day", description="Refused prompts of a visitor, after which no more is drawn."
@@ -169,7 +169,10 @@ class Settings(BaseSettings):
         30, ge=0, le=600, description="Seconds that a picture is kept trying to be stored."
     )
     keep_jobs_days: float = Field(
-        30, gt=0, description="Days after which `ninefold admin vacuum` removes ended jobs."
+        30, gt=0, description="Days after which ended jobs and their pictures are removed."
+    )
+    vacuum_every_hours: float = Field(
+        1, gt=0, le=24, description="Hours between two rounds that remove what is kept no longer."
     )
     metrics: Literal["local", "all", "none"] = Field(
         "local", description="Who may read /metrics: this machine, all, none."

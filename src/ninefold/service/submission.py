@@ -62,7 +62,7 @@ async def submit(
 
     def answer(accepted: Accepted) -> KeptAnswer:
         job = to_document(accepted.row, [], accepted.position, accepted.eta_s, url)
-        return KeptAnswer(202, job.model_dump(mode="json"))
+        return KeptAnswer(202, job.model_dump(mode="json"), accepted.job_id)
 
     key = None
     if idempotency_key is not None:

@@ -26,14 +26,20 @@ from ninefold.errors import NinefoldError
 from ninefold.safety.image_policy import Audience
 from ninefold.service import metrics, tracing
 from ninefold.service.jobs import picture_rows, transitions
-from ninefold.service.jobs.audiences import is_shown, key_of, path_of
+from ninefold.service.jobs.audiences import is_shown, key_of
 from ninefold.service.jobs.events import NewEvent
 from ninefold.service.jobs.picture_rows import JudgedPicture
-from ninefold.service.jobs.picture_steps import Judgement, PictureSteps, StoredPicture
+from ninefold.service.jobs.picture_steps import (
+    EXTENSIONS,
+    Judgement,
+    PictureSteps,
+    StoredPicture,
+)
 from ninefold.service.jobs.refusal import PromptCheck
 from ninefold.service.jobs.states import Status
 from ninefold.service.jobs.transitions import Claim
 from ninefold.service.store.objects import (
+    PLACES,
     Objects,
     StorageError,
     content_hash,
@@ -194,6 +200,7 @@ class JobDrawing:
 
         added = await retrying(write)
         self._require_held(added is not None)
+        await self._make_sure(judged, removed)
         for each in added or ():
             is_open = is_shown(each.judgement.audience, is_own=False)
             metrics.PICTURES.labels("shown" if is_open else "hidden").inc()
@@ -206,6 +213,39 @@ class JobDrawing:
                 return await picture_rows.find_removed(connection, looks)
 
         return await retrying(look)
+
+    async def _make_sure(self, judged: Sequence[JudgedPicture], removed: set[str]) -> None:
+        """See that of the pictures that rows name by now the files are there, or gone for good.
+
+        Until the rows were committed, a vacuum, or whoever deletes a job with the same pictures,
+        could take files away that were there already; and an operator could remove a picture.
+        """
+        stored = {each.digest: each for each in self._finished.values()}
+        for each in judged:
+            picture = stored[each.values["hash"]]
+            if picture.digest not in removed:
+                await self._put_missing(picture, each.judgement.audience)
+        for digest in await self._find_removed() - removed:
+            await self._take_back(digest)
+
+    async def _put_missing(self, stored: StoredPicture, audience: Audience) -> None:
+        objects = self._studio.objects
+        for extension, data in stored.files.items():
+            key = key_of(audience, stored.digest, extension)
+            if not await objects.exists(key):
+                await objects.put_once(key, data)
+
+    async def _take_back(self, digest: str) -> None:
+        reason = picture_rows.REMOVED
+
+        async def write() -> None:
+            async with self._studio.database.begin() as connection:
+                await picture_rows.set_audience(connection, digest, Audience.NOBODY, reason)
+
+        await retrying(write)
+        for extension in EXTENSIONS:
+            for place in PLACES.values():
+                await self._studio.objects.delete(place(digest, extension))
 
     async def _put(self, stored: StoredPicture, judgement: Judgement) -> None:
         for extension, data in stored.files.items():
@@ -284,13 +324,6 @@ def _to_judged(picture: Picture, stored: StoredPicture, judgement: Judgement) ->
         "codes": list(picture.codes),
     }
     # As everybody is told of it; `routes/jobs.py` tells its owner more.
-    is_open = is_shown(audience, is_own=False)
-    event = {
-        "index": picture.image_index,
-        "hash": stored.digest,
-        "url": path_of(audience, "", stored.digest) if is_open else None,
-        "hidden": not is_open,
-        "hidden_reason": judgement.reason,
-        "audience": audience.label,
-    }
+    told = picture_rows.tell_audience(stored.digest, audience, judgement.reason)
+    event = {"index": picture.image_index, "hash": stored.digest, **told}
     return JudgedPicture(values, event, judgement)

@@ -12,11 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ninefold.safety.fingerprint import is_copy
 from ninefold.safety.image_policy import Audience
+from ninefold.service.jobs.audiences import is_shown, path_of
 from ninefold.service.jobs.events import NewEvent
 from ninefold.service.jobs.picture_steps import Judgement
 from ninefold.service.jobs.transitions import Claim, report
 from ninefold.service.store import decisions
-from ninefold.service.store.tables import Job, Json, PictureRow, RemovedPicture
+from ninefold.service.store.tables import Job, JobEvent, Json, PictureRow, RemovedPicture
 
 REMOVED = "This picture was removed."
 """Why a picture is hidden that an operator took away."""
@@ -77,6 +78,44 @@ async def find_removed(
         for row in await connection.execute(statement)
         for digest, looks in looks_by_hash.items()
         if row.hash == digest or (looks and row.fingerprint and is_copy(looks, row.fingerprint))
+    }
+
+
+async def set_audience(
+    connection: AsyncConnection, digest: str, audience: Audience, reason: str | None
+) -> set[str]:
+    """Say whom a picture is shown to, and why no more; return the jobs that it is in.
+
+    What its jobs have told of it is told so from now on, too.
+    """
+    statement = (
+        update(PictureRow)
+        .where(PictureRow.hash == digest)
+        .values(audience=audience.label, hidden_reason=reason)
+        .returning(PictureRow.job_id)
+    )
+    job_ids = set((await connection.execute(statement)).scalars())
+    told = tell_audience(digest, audience, reason)
+    await connection.execute(
+        update(JobEvent)
+        .where(
+            JobEvent.job_id.in_(job_ids),
+            JobEvent.type == "picture",
+            JobEvent.data["hash"].astext == digest,
+        )
+        .values(data=JobEvent.data.concat(told))
+    )
+    return job_ids
+
+
+def tell_audience(digest: str, audience: Audience, reason: str | None) -> Json:
+    """Return what the event of a picture says of who may see it, as everybody is told."""
+    is_open = is_shown(audience, is_own=False)
+    return {
+        "url": path_of(audience, "", digest) if is_open else None,
+        "hidden": not is_open,
+        "hidden_reason": reason,
+        "audience": audience.label,
     }
 
 

@@ -22,8 +22,11 @@ from ninefold.service.jobs import transitions
 from ninefold.service.jobs.acceptance import Wish
 from ninefold.service.page_answers import answer_page, reader_of
 from ninefold.service.problems import Problem, invalid
+from ninefold.service.retention import ANSWERS_S, DAY_S, HOUR_S, SHARES_S, duration
 from ninefold.service.routes.jobs import JobId, find_job, require_owner
 from ninefold.service.routes.pictures import load_grid
+from ninefold.service.settings import Settings
+from ninefold.service.store import publications
 from ninefold.service.store.objects import StorageError
 from ninefold.service.store.publications import count_visit, is_published
 from ninefold.service.submission import accept
@@ -162,11 +165,23 @@ async def read_model_card(request: Request, gateway: TheGateway) -> Response:
 async def read_prose(request: Request, gateway: TheGateway) -> Response:
     """Return a page for readers."""
     name = request.url.path.removeprefix("/")
-    values = {
-        "keep_days": round(gateway.settings.keep_jobs_days),
-        "keep_reports_days": round(gateway.settings.keep_reports_days),
-    }
+    values = _kept(gateway.settings) if name == "privacy" else {}
     return answer_page(request, gateway, f"prose/{name}.html", PROSE, values)
+
+
+def _kept(settings: Settings) -> dict[str, object]:
+    """Return what the page on privacy says of how long things are kept."""
+    return {
+        "keep_jobs": duration(settings.keep_jobs_days * DAY_S),
+        "keep_reports": duration(settings.keep_reports_days * DAY_S),
+        "keep_decisions": duration(settings.keep_decisions_days * DAY_S),
+        "keep_answers": duration(ANSWERS_S),
+        "keep_visits": duration(publications.VISITS_COUNT_S),
+        "keep_shares": duration(SHARES_S),
+        "vacuum_every": duration(settings.vacuum_every_hours * HOUR_S),
+        "keeps_refused_prompts": settings.keep_refused_prompts,
+        "logs_prompts": settings.log_prompts,
+    }
 
 
 def _draw_page(

@@ -248,14 +248,32 @@ async def load_grid(gateway: Gateway, job: JobDocument, extension: str) -> bytes
     if data is None:
         data = await _make_grid(gateway, job, extension)
         await gateway.objects.put(key, data)
+        await _require_unchanged(gateway, job, key)
     gateway.cache.put(key, data)
     return data
 
 
+async def _require_unchanged(gateway: Gateway, job: JobDocument, key: str) -> None:
+    """Take a grid away again if its job, or a picture of it, was deleted while it was made."""
+    now = await gateway.reader.find(job.id)
+    if now is not None and _shown(now) == _shown(job):
+        return
+    await gateway.objects.delete(key)
+    raise not_found("job of this id, as it was a moment ago")
+
+
+def _shown(job: JobDocument) -> set[str]:
+    return {
+        picture.hash
+        for picture in job.pictures
+        if is_shown(Audience.named(picture.audience), is_own=False)
+    }
+
+
 async def _make_grid(gateway: Gateway, job: JobDocument, extension: str) -> bytes:
-    files = []
+    files, shown = [], _shown(job)
     for picture in job.pictures:
-        if is_shown(Audience.named(picture.audience), is_own=False):
+        if picture.hash in shown:
             try:
                 files.append(await load_picture(gateway, picture.hash, "png"))
             except Problem:

@@ -6,8 +6,10 @@ is in them or who may see them.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -64,6 +66,15 @@ def preview_key(job_id: str, digest: str) -> str:
 def grid_key(job_id: str, extension: str) -> str:
     """Return where all pictures of a job lie as one."""
     return f"grids/{job_id}.{extension}"
+
+
+@dataclass(frozen=True)
+class ListedObject:
+    """An object as the store lists it."""
+
+    key: str
+    modified_at: datetime
+    """By the store's clock."""
 
 
 class Objects:
@@ -181,19 +192,47 @@ class Objects:
         """
         await self._persist(lambda: obstore.delete_async(self._opened(), key), patience_s)
 
+    async def exists(self, key: str) -> bool:
+        """Tell whether there is an object of this name.
+
+        Raises:
+            StorageError: the store cannot be read.
+        """
+        try:
+            await obstore.head_async(self._opened(), key)
+        except FileNotFoundError:
+            return False
+        except (BaseError, OSError) as error:
+            raise StorageError("The pictures' store cannot be read.") from error
+        return True
+
+    async def move(self, key: str, new_key: str) -> None:
+        """Give an object another name, in the place of what has that name; it need not exist.
+
+        Raises:
+            StorageError: the store refused for too long.
+        """
+        await self._persist(lambda: obstore.rename_async(self._opened(), key, new_key), None)
+
+    async def listed(self, prefix: str, size: int = 1000) -> AsyncIterator[list[ListedObject]]:
+        """Yield the objects below a prefix, some `size` at a time.
+
+        Raises:
+            StorageError: the store cannot be read.
+        """
+        try:
+            async for batch in obstore.list(self._opened(), prefix, chunk_size=size):
+                yield [ListedObject(item["path"], item["last_modified"]) for item in batch]
+        except (BaseError, OSError) as error:
+            raise StorageError("The pictures' store cannot be listed.") from error
+
     async def keys(self, prefix: str) -> list[str]:
         """Return the names of all objects below a prefix.
 
         Raises:
             StorageError: the store cannot be read.
         """
-        try:
-            found: list[str] = []
-            async for batch in obstore.list(self._opened(), prefix):
-                found += [item["path"] for item in batch]
-        except (BaseError, OSError) as error:
-            raise StorageError("The pictures' store cannot be listed; try again.") from error
-        return found
+        return [each.key async for batch in self.listed(prefix) for each in batch]
 
     async def check(self) -> None:
         """Raise StorageError unless the store answers."""

@@ -42,7 +42,7 @@ async def publish(connection: AsyncConnection, job_id: str, prompt: str) -> bool
 
     What was in the gallery before keeps its date, so that nobody publishes to the top again.
     """
-    await connection.execute(delete(Visit).where(Visit.at < ago(VISITS_COUNT_S)))
+    await prune_visits(connection)
     statement = (
         insert(Publication)
         .values(job_id=job_id, prompt=prompt)
@@ -82,6 +82,11 @@ async def is_published(connection: AsyncConnection, job_id: str) -> bool:
 def published_ids() -> Select[str]:
     """Return the query for the ids of all drawings that the gallery shows."""
     return select(Publication.job_id).where(*_shown())
+
+
+async def prune_visits(connection: AsyncConnection) -> None:
+    """Remove the visits that count no more."""
+    await connection.execute(delete(Visit).where(Visit.at < ago(VISITS_COUNT_S)))
 
 
 async def count_visit(connection: AsyncConnection, job_id: str, visitor: str) -> None:

@@ -159,10 +159,13 @@ class IdempotencyKey(Base):
     __table_args__ = (
         PrimaryKeyConstraint("principal", "key"),
         Index("ix_idempotency_keys_created_at", "created_at"),
+        Index("ix_idempotency_keys_job_id", "job_id"),
     )
 
     principal: Mapped[str]
     key: Mapped[str]
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    """The job that the answer tells of, and that takes it along when it is deleted."""
     request_hash: Mapped[str]
     status_code: Mapped[int]
     body: Mapped[Json]
@@ -188,6 +191,15 @@ class Lane(Base):
 
     lane: Mapped[str] = mapped_column(primary_key=True)
     virtual_time: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class Round(Base):
+    """When a round of housekeeping was last begun, by whichever process."""
+
+    __tablename__ = "rounds"
+
+    task: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class WorkerRow(Base):
