@@ -15,7 +15,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 PAGE_STAMP := node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help draw serve test check page format imports types policy unit parity parity-table licence-table pictures bench corpus bias train clean
+.PHONY: help draw serve test check peer page format imports types policy unit parity parity-table licence-table pictures bench corpus bias train clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,7 +26,7 @@ draw: $(USE_STAMP) ## Draw nine pictures: make draw PROMPT="a red apple"
 serve: $(SERVE_STAMP) ## Serve pages and APIs at http://127.0.0.1:8000: make serve ARGS="--model mini"
 	@$(RUN)/ninefold serve $(ARGS)
 
-test: check policy unit ## All checks and tests, as CI runs them
+test: check policy unit peer ## All checks and tests, as CI runs them
 
 check: $(DEV_STAMP) page ## Format, lint, types, layers, spelling
 	$(RUN)/ruff format --check .
@@ -45,6 +45,9 @@ unit: $(DEV_STAMP) $(PAGE_STAMP) ## Tests with branch coverage
 	$(RUN)/pytest --cov --cov-report=
 	$(RUN)/coverage report --fail-under=90
 	$(RUN)/coverage report --include='*/generation/*,*/checkpoints/*,*/text/*' --fail-under=95
+
+peer: $(DEV_STAMP) ## Our engine beside min-dalle from the package index, at a tiny size
+	$(RUN)/python benchmarks/draw_nine.py --model tiny --images 1,9 --prompts 1
 
 page: $(PAGE_STAMP) ## The page's modules: eslint, types (tsc), node --test
 	npm run --silent lint

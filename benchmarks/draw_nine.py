@@ -1,15 +1,18 @@
 """Nine pictures at full size with random weights, from prompt to PNG, beside min-dalle 0.4.11.
 
-Regime: the architecture of mini (or mega), guidance 10, one process a backend, one after another in
-one run on an otherwise quiet machine; every process measures the machine's peak and bandwidth
-first. min-dalle is installed from the package index into a folder of its own and run beside ours.
+Regime: the architecture of mini (or another), guidance 10, one process a backend, one after another
+in one run on an otherwise quiet machine; every process measures the machine's peak and bandwidth
+first. min-dalle is installed from the package index into a folder of its own and run beside ours
+with the text and code networks of the same shape; its VQGAN has the published shape always.
 
-    python benchmarks/draw_nine.py [--model mini|mega] [--backends native-int8,…] [--folder FOLDER]
+    python benchmarks/draw_nine.py [--model mini|mega|pocket-256|tiny] [--backends native-int8,…]
+        [--folder FOLDER]
 
 Prints a table a backend and ends with one JSON line.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import subprocess
@@ -20,9 +23,13 @@ from typing import Any
 
 from random_models import SIZES, random_model
 
+from ninefold.engine.native.structures import available_kinds
+
 Json = dict[str, Any]
 
 PEER = "min-dalle==0.4.11"
+PEER_NEEDS = ("requests",)
+"""What it imports that ninefold does not need. Its own list would install a second PyTorch."""
 
 
 def bench(model: Path, backend: str, options: argparse.Namespace) -> Json:
@@ -37,25 +44,39 @@ def bench(model: Path, backend: str, options: argparse.Namespace) -> Json:
     return result
 
 
-def peer(folder: Path, threads: int) -> Json:
+def peer(folder: Path, options: argparse.Namespace) -> Json:
     """Install min-dalle beside our PyTorch, time it, and return its results."""
-    packages = folder / "min-dalle"
-    if not packages.is_dir():
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-        subprocess.run([*pip, "--target", str(packages), PEER], check=True)
+    packages = install_peer(folder)
     script = Path(__file__).with_name("min_dalle_steps.py")
-    command = [sys.executable, str(script), "--threads", str(threads)]
+    command = [sys.executable, str(script), "--threads", str(options.threads)]
+    command += ["--shape", json.dumps(dataclasses.asdict(SIZES[options.model]))]
+    if options.model == "tiny":  # its pictures are not, and take seconds each
+        command += ["--pictures", "1"]
     environment = os.environ | {"PYTHONPATH": str(packages)}
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     result: Json = json.loads(done.stdout.strip().splitlines()[-1])
     return result
+
+
+def install_peer(folder: Path) -> Path:
+    """Install min-dalle into a folder of its own, whole or not at all, and return that."""
+    packages = folder / "min-dalle"
+    if not packages.is_dir():
+        pip = [sys.executable, "-m", "pip", "install", "--quiet"]
+        with tempfile.TemporaryDirectory(dir=folder) as work:
+            target = ["--target", str(Path(work) / "packages")]
+            subprocess.run([*pip, *target, *PEER_NEEDS], check=True)
+            subprocess.run([*pip, *target, "--no-deps", PEER], check=True)
+            (Path(work) / "packages").rename(packages)
+    return packages
 
 
 def main() -> None:
     """Measure all and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", choices=sorted(SIZES), default="mini")
-    parser.add_argument("--backends", default="native-int8,native-bfloat16,native-float32")
+    kinds = ",".join(f"native-{kind}" for kind in reversed(available_kinds()))
+    parser.add_argument("--backends", default=kinds or "eager", help="default: the native ones")
     parser.add_argument("--images", default="1,9,18")
     parser.add_argument("--prompts", default="1,2")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -67,8 +88,8 @@ def main() -> None:
         model = random_model(folder, options.model)
         ours = [bench(model, backend, options) for backend in options.backends.split(",")]
         theirs = None
-        if options.model == "mini" and not options.no_peer:
-            theirs = peer(folder, options.threads)
+        if not options.no_peer:
+            theirs = peer(folder, options)
     print("| nine pictures | seconds | pictures a day | ratio to min-dalle |")
     print("|---|---|---|---|")
     for result in ours:

@@ -2,7 +2,8 @@
 
 The weights are as large as those that training starts from, so that activations are of ordinary
 size; the numbers repeat every few million, which no operation notices. Mini in float32, mega in
-float16, as published.
+float16, as published; pocket-256 has the shape of pocket at 256 pixels; tiny is for trying the
+benchmarks themselves.
 """
 
 from collections.abc import Iterator
@@ -30,7 +31,51 @@ MEGA = DalleBartConfig(
     encoder_vocab_size=50272,
     image_vocab_size=16415,
 )
-SIZES = {"mini": MINI, "mega": MEGA}
+POCKET_256 = DalleBartConfig(
+    encoder_layers=3,
+    decoder_layers=6,
+    d_model=256,
+    encoder_attention_heads=4,
+    decoder_attention_heads=4,
+    encoder_ffn_dim=512,
+    decoder_ffn_dim=512,
+    encoder_vocab_size=50000,
+    image_vocab_size=4096,
+    max_text_length=128,
+    decoder_start_token_id=4096,
+)
+TINY = DalleBartConfig(
+    encoder_layers=1,
+    decoder_layers=2,
+    d_model=64,
+    encoder_attention_heads=2,
+    decoder_attention_heads=2,
+    encoder_ffn_dim=96,
+    decoder_ffn_dim=96,
+    image_vocab_size=512,
+    decoder_start_token_id=512,
+)
+SIZES = {"mini": MINI, "mega": MEGA, "pocket-256": POCKET_256, "tiny": TINY}
+VQGANS = {
+    "tiny": VQGANConfig(
+        ch=32, num_res_blocks=1, z_channels=32, embed_dim=32, n_embed=512, has_encoder=False
+    ),
+    "pocket-256": VQGANConfig(
+        ch=32,
+        ch_mult=(1, 2, 4),
+        num_res_blocks=1,
+        attn_resolutions=(),
+        mid_attention=False,
+        pixel_shuffle=4,
+        z_channels=128,
+        embed_dim=16,
+        n_embed=4096,
+        norm="position",
+        decoder_ch=48,
+        has_encoder=False,
+    ),
+}
+"""Of models that do not have the published one."""
 BLOCK = 1 << 22
 
 
@@ -44,7 +89,7 @@ def random_model(folder: Path, name: str) -> Path:
         licence="none",
         preset="dalle-mini",
         dallebart=SIZES[name],
-        vqgan=VQGANConfig(has_encoder=False),
+        vqgan=VQGANS.get(name, VQGANConfig(has_encoder=False)),
     )
     networks: dict[Network, TensorStream] = {
         "dallebart": random_stream(build_empty(DalleBart, config.dallebart)),
