@@ -27,6 +27,12 @@ def test_a_prompt_gives_nine_pictures_and_a_grid_named_after_it(
         assert grid.height > 48 + 14
 
 
+def test_it_says_what_spells_other_scripts_where_that_is_asked_for(ninefold: RunInside) -> None:
+    call = ("draw", "a cat", "--model", "pocket", "--count", "1", "--seed", "7")
+    assert "text-unidecode" in ninefold(*call, "--verbose").err
+    assert "text-unidecode" not in ninefold(*call).err
+
+
 def test_each_picture_carries_what_it_was_drawn_from(ninefold: RunInside) -> None:
     result = ninefold("draw", "a red apple", "--model", "tiny", "--seed", "7", "--top-k", "20")
     recipes = [read_recipe(Path(name)) for name in result.out.splitlines()[:-1]]

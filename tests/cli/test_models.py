@@ -22,6 +22,7 @@ def test_every_model_is_listed_with_what_it_takes_to_get_it(ninefold: RunInside)
         "get": "ninefold pull mini",
         "licence": "Apache-2.0",
         "limits": REGISTRY["mini"].limits,
+        "transliteration": None,
     }
 
 
@@ -29,6 +30,7 @@ def test_an_installed_model_says_where_it_is_and_how_large(ninefold: RunInside) 
     rows = {row["name"]: row for row in json.loads(ninefold("models", "--json").out)["models"]}
     tiny = rows["tiny"]
     assert (tiny["installed"], tiny["get"], tiny["licence"]) == (True, None, "Apache-2.0")
+    assert "text-unidecode" in rows["pocket"]["transliteration"]
     assert tiny["folder"].endswith("/models/tiny")
     assert 100_000 < tiny["bytes"] < 10_000_000
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from ninefold.errors import CheckpointError
 from ninefold.text import TextNormalizer
 from ninefold.text.hashtags import WORD_FREQUENCY_FILE
+from ninefold.text.normalize import transliteration_of_folder
+from ninefold.transliteration import default_transliteration, exact_transliteration
 
 # What the reference makes of these, with emoji 2.16, ftfy 6.3.1 and Unidecode 1.4.0.
 REFERENCE = {
@@ -47,9 +50,12 @@ def words() -> Path:
     return Path(__file__).parents[1] / "golden" / "text" / WORD_FREQUENCY_FILE
 
 
-@pytest.fixture(scope="module")
-def normalizer(words: Path) -> TextNormalizer:
-    return TextNormalizer(words)
+@pytest.fixture(scope="module", params=[default_transliteration, exact_transliteration])
+def normalizer(words: Path, request: pytest.FixtureRequest) -> TextNormalizer:
+    """With the transliterator that is always there, and with that of the reference."""
+    transliteration = request.param()
+    assert transliteration is not None
+    return TextNormalizer(words, transliteration=transliteration)
 
 
 @pytest.mark.parametrize(("text", "expected"), REFERENCE.items())
@@ -143,6 +149,15 @@ def test_without_a_word_list_tags_are_cut_where_case_and_digits_change() -> None
 def test_the_word_list_is_used_where_the_folder_has_one(words: Path, tmp_path: Path) -> None:
     assert TextNormalizer.from_folder(words.parent)("#themoon") == " the moon"
     assert TextNormalizer.from_folder(tmp_path)("#themoon") == " themoon"
+
+
+def test_only_a_published_model_is_spelled_by_what_happens_to_be_installed(
+    words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert transliteration_of_folder(words.parent).is_exact
+    assert not transliteration_of_folder(tmp_path).is_exact
+    monkeypatch.setitem(sys.modules, "unidecode", None)  # as where the extra is not installed
+    assert not transliteration_of_folder(words.parent).is_exact
 
 
 def test_a_word_list_that_is_named_but_missing_is_refused(tmp_path: Path) -> None:

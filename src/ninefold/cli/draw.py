@@ -193,6 +193,15 @@ def draw(  # noqa: PLR0913 - one argument for each option
             rich_help_panel=_FILES,
         ),
     ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose",
+            "-v",
+            help="Say also what the prompts are read with.",
+            rich_help_panel=_FILES,
+        ),
+    ] = False,
     device: Annotated[
         str,
         typer.Option(help="auto, cpu, cuda, cuda:N, xpu or mps.", rich_help_panel=_MACHINE),
@@ -239,6 +248,7 @@ def draw(  # noqa: PLR0913 - one argument for each option
         grid=grid,
         json=json,
         quiet=quiet,
+        verbose=verbose,
         device=device,
         dtype=dtype,
         server=server,

@@ -64,6 +64,7 @@ class DrawOptions:
     grid: bool | None = None
     json: bool = False
     quiet: bool = False
+    verbose: bool = False
     device: str = "auto"
     dtype: str | None = None
     server: str | None = None
@@ -95,6 +96,7 @@ class DrawRequest:
     """None for a grid where there are several pictures."""
     is_json: bool
     is_quiet: bool
+    is_verbose: bool = False
     policy: PromptPolicy | None = None
     """What the prompts have been asked, and are asked again for notices; None asks nothing."""
     finish: Finish | None = None
@@ -144,6 +146,7 @@ def _read_prompts(options: DrawOptions) -> DrawRequest:
         has_grid=options.grid,
         is_json=options.json,
         is_quiet=options.quiet,
+        is_verbose=options.verbose,
         policy=_ask_policy(options.policy, prompts, options.negative),
         finish=prepare_signing(options.sign, options.key, has_prompt=options.sign_prompt),
         is_marked=bool(options.mark),
@@ -179,6 +182,7 @@ def _read_original(options: DrawOptions) -> DrawRequest:
         has_grid=False,
         is_json=options.json,
         is_quiet=options.quiet,
+        is_verbose=options.verbose,
         policy=_ask_policy(options.policy, [recipe.prompt], str(settings["negative_prompt"] or "")),
         finish=prepare_signing(options.sign, options.key, has_prompt=options.sign_prompt),
         is_marked=recipe.mark == MARK,
@@ -205,7 +209,7 @@ def _refuse_beside_like(options: DrawOptions) -> None:
     """Refuse options that --like takes from the picture."""
     if options.prompts:
         raise UserError("--like takes the prompt from the picture; leave out either of them.")
-    shown = ("out", "json", "quiet", "device")
+    shown = ("out", "json", "quiet", "verbose", "device")
     allowed = ("prompts", "model", "like", "policy", "sign", "sign_prompt", "key", *shown)
     for entry in dataclasses.fields(options):
         if entry.name not in allowed and getattr(options, entry.name) is not None:

@@ -21,6 +21,7 @@ from ninefold.pictures.grid import grid
 from ninefold.pictures.png import without_manifest
 from ninefold.pipeline import TextToImage
 from ninefold.safety.mark import MARK, put_mark
+from ninefold.text.normalize import transliteration_of_folder
 
 
 def run(request: DrawRequest) -> None:
@@ -45,11 +46,20 @@ def run(request: DrawRequest) -> None:
 def _draw_all(request: DrawRequest, artist: TextToImage, params: SamplingParams) -> None:
     if not request.is_quiet:
         tell(f"Drawing with {artist.config.name}, seed {params.seed}.")
+    if request.is_verbose:
+        tell(_describe_reading(request, artist))
 
     def draw(prompt: str, label: str) -> tuple[DrawnPrompt, Image.Image]:
         return _draw(request, artist, params, prompt, label)
 
     draw_prompts(request.prompts, draw, is_json=request.is_json, is_quiet=request.is_quiet)
+
+
+def _describe_reading(request: DrawRequest, artist: TextToImage) -> str:
+    if not artist.config.normalize_text:
+        return "Prompts are read as they are typed."
+    used = transliteration_of_folder(request.model_folder)
+    return f"Prompts in other scripts are spelled in ASCII by {used.name}."
 
 
 def _draw(

@@ -24,7 +24,8 @@ def describe_models() -> list[dict[str, Any]]:
     """Return what is known of each model, as `--json` prints it.
 
     Keys: name, title, installed, folder (null if it is not installed), bytes (on disk, or to be
-    downloaded), get (the command to get it, or null), licence, limits.
+    downloaded), get (the command to get it, or null), licence, limits, transliteration (what spells
+    prompts in other scripts; null where they are read as they are, or it is not installed).
     """
     from ninefold.checkpoints import registry
 
@@ -42,6 +43,7 @@ def describe_models() -> list[dict[str, Any]]:
                 "get": None if is_here else _how_to_get(spec),
                 "licence": spec.licence,
                 "limits": spec.limits,
+                "transliteration": _transliteration(folder) if is_here else None,
             }
         )
     return rows + [_describe_local(name) for name in registry.local_models()]
@@ -61,7 +63,15 @@ def _describe_local(name: str) -> dict[str, Any]:
         "get": None,
         "licence": str(config.get("licence", "not stated")),
         "limits": "not known; those of the files that it was made from",
+        "transliteration": _transliteration(folder),
     }
+
+
+def _transliteration(folder: Path) -> str | None:
+    from ninefold.checkpoints.native import read_config
+    from ninefold.text.normalize import transliteration_of_folder
+
+    return transliteration_of_folder(folder).name if read_config(folder).normalize_text else None
 
 
 def _how_to_get(spec: Any) -> str:
@@ -84,6 +94,8 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         state = "installed" if row["installed"] else row["get"]
         about = f"{row['title']}: {row['limits']}"
+        if row["transliteration"]:
+            about += f"; spells other scripts by {row['transliteration']}"
         cells = (row["name"], state, format_bytes(row["bytes"]), row["licence"], about)
         table.add_row(*(Text(printable(cell)) for cell in cells))
     Console().print(table)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import emoji
 from PIL import Image, ImageDraw, ImageFont
-from unidecode import unidecode
 
 from ninefold.pictures.fonts import Font, can_shape, choose_font
+from ninefold.transliteration import spell
 
 Colour = tuple[int, int, int]
 
@@ -140,7 +140,7 @@ def transliterate(text: str, missing: frozenset[str]) -> str:
 
 def _simplified(character: str) -> str:
     """The ASCII for an accented letter or a sign; nothing for an accent; else what it was."""
-    ascii_text = unidecode(character).strip()
+    ascii_text = spell(character).strip()
     category = unicodedata.category(character)[0]
     if category == "M" and not ascii_text:
         return ""
@@ -149,7 +149,7 @@ def _simplified(character: str) -> str:
 
 
 def _latin(text: str) -> str:
-    return " ".join(unidecode(text).split()) or "?"
+    return " ".join(spell(text).split()) or "?"
 
 
 def _reads_right_to_left(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 The published models were trained on captions that went through these rules, in this order, so a
 prompt has to as well (source of the rules: `borisdayma/dalle-mini` 0.1.5). Three of them are whole
-libraries (ftfy, emoji, Unidecode), and their versions are part of the conditioning; see
+libraries (ftfy, emoji, a transliterator), and their versions are part of the conditioning; see
 `docs/decisions/0003-text-libraries.md`. Knows nothing of tokens.
 
 Each rule is linear in the length of the text, for prompts are hostile.
@@ -17,9 +17,13 @@ from typing import Self
 
 import emoji
 import ftfy
-from unidecode import unidecode
 
 from ninefold.text.hashtags import WORD_FREQUENCY_FILE, WordSplitter, split_at_boundaries
+from ninefold.transliteration import (
+    Transliteration,
+    default_transliteration,
+    exact_transliteration,
+)
 
 Rule = Callable[[str], str]
 
@@ -63,15 +67,20 @@ class TextNormalizer:
             it a tag is cut where its case changes and between letters and digits.
         rng: Draws the word for a lone `<person>`, as the reference does. Without it the draw is
             seeded with the text, so that the same prompt always gives the same tokens.
+        transliteration: Spells other scripts in ASCII; the default, unless one is given.
 
     Raises:
         CheckpointError: `word_frequencies` is given but does not exist.
     """
 
     def __init__(
-        self, word_frequencies: Path | None = None, rng: random.Random | None = None
+        self,
+        word_frequencies: Path | None = None,
+        rng: random.Random | None = None,
+        transliteration: Transliteration | None = None,
     ) -> None:
         self._rng = rng
+        self.transliteration = transliteration or default_transliteration()
         self._splitter = WordSplitter(word_frequencies) if word_frequencies else None
         # Without a list the case is all there is to go by: those tags open before the lower-casing.
         before_lower = () if self._splitter else (open_cased_hashtags,)
@@ -79,7 +88,7 @@ class TextNormalizer:
             fix_encoding,
             unescape_html,
             name_emoji,
-            transliterate,
+            self.transliteration.spell,
             *before_lower,
             str.lower,
             self._name_people,
@@ -109,7 +118,9 @@ class TextNormalizer:
     def from_folder(cls, folder: Path) -> Self:
         """Build the normaliser of a model's folder, with the word list if the folder has one."""
         words = folder / WORD_FREQUENCY_FILE
-        return cls(words if words.is_file() else None)
+        return cls(
+            words if words.is_file() else None, transliteration=transliteration_of_folder(folder)
+        )
 
     def __call__(self, text: str) -> str:
         """Normalise one text.
@@ -137,6 +148,16 @@ class TextNormalizer:
         return _HASHTAG.sub(lambda tag: " ".join(splitter.split(tag[1])), text)
 
 
+def transliteration_of_folder(folder: Path) -> Transliteration:
+    """Return the one that prompts of a model are spelled with.
+
+    The published models come with the published word list, and are read with Unidecode where it is
+    installed. Any other model reads the same on every machine, whatever is installed beside.
+    """
+    is_published = (folder / WORD_FREQUENCY_FILE).is_file()
+    return (exact_transliteration() if is_published else None) or default_transliteration()
+
+
 def fix_encoding(text: str) -> str:
     """Repair mojibake, curly quotes, ligatures, control characters and lone surrogates."""
     return ftfy.fix_text(text)
@@ -150,11 +171,6 @@ def unescape_html(text: str) -> str:
 def name_emoji(text: str) -> str:
     """A smile to `:grinning_face:`."""
     return emoji.demojize(text)
-
-
-def transliterate(text: str) -> str:
-    """Anything to ASCII that sounds like it: `café 猫` to `cafe Mao`."""
-    return unidecode(text)
 
 
 def open_cased_hashtags(text: str) -> str:
