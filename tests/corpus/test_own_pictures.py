@@ -82,3 +82,46 @@ def test_without_a_usable_picture_nothing_is_written(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no picture that can be used; c\.png"):
         build_own_corpus(mine, tmp_path / "corpus", 16)
     assert not (tmp_path / "corpus").exists()
+
+
+def test_one_bad_picture_is_named_and_the_others_are_built(tmp_path: Path) -> None:
+    mine = write_pictures(tmp_path / "mine")
+    bad = {"d.jpg": b"%!PS-Adobe", "e.png": png()[:60], "f.gif": b"GIF89a", "g.webp": b""}
+    for name, content in bad.items():
+        (mine / name).write_bytes(content)
+        (mine / name).with_suffix(".txt").write_text("a thing")
+    (mine / "h.png").write_bytes(png())
+    (mine / "h.txt").write_bytes("ein Fuß".encode("cp1252"))
+    built = build_own_corpus(mine, tmp_path / "corpus", 16)
+    assert built.num_pictures == 2
+    assert {name for name, _ in built.left_out} == {"c.png", *bad, "h.png"}
+    assert dict(built.left_out)["h.png"].endswith("it is not text in UTF-8; save it as UTF-8")
+
+
+def test_sixteen_bit_grey_stays_grey(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    ramp = np.linspace(0, 65535, 64, dtype=np.uint16)
+    Image.fromarray(np.tile(ramp, (64, 1))).save(tmp_path / "mine/a.png")
+    (tmp_path / "mine/a.txt").write_text("a gradient")
+    build_own_corpus(tmp_path / "mine", tmp_path / "corpus", 16)
+    row = np.load(tmp_path / "corpus/pictures.npy")[0, 8, :, 0].astype(int)
+    assert abs(row - np.linspace(7, 248, 16)).max() < 6
+
+
+def test_what_a_picture_loses_is_remarked(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "mine/a.gif", save_all=True, append_images=frames[1:])
+    (tmp_path / "mine/a.txt").write_text("a light")
+    built = build_own_corpus(tmp_path / "mine", tmp_path / "corpus", 16)
+    assert built.remarks == (("a.gif", "only the first of its 2 frames is used"),)
+
+
+def test_where_nothing_can_be_used_every_reason_is_told(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for number in range(7):
+        (mine / f"{number}.png").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+        (mine / f"{number}.txt").write_text("a thing")
+    with pytest.raises(UserError, match=r"0\.png: it is a Git-LFS pointer.*; and 2 more"):
+        build_own_corpus(mine, tmp_path / "corpus", 16)

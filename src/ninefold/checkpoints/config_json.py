@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ninefold.errors import CheckpointError, UserError
+from ninefold.file_kinds import refuse_lfs_pointer
 
 Config = TypeVar("Config")
 
@@ -22,6 +23,7 @@ def read_json(path: Path) -> dict[str, Any]:
         UserError: it cannot be opened.
         CheckpointError: it holds something else.
     """
+    refuse_lfs_pointer(path)
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:

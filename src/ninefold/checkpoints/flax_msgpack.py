@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ninefold.checkpoints.tensor_source import TensorSpec
 from ninefold.errors import CheckpointError, UserError
+from ninefold.file_kinds import refuse_lfs_pointer
 
 _DTYPES = {
     "float32": torch.float32,
@@ -87,6 +88,7 @@ class FlaxFile:
         """
         self.path = path
         self.label = str(path)
+        refuse_lfs_pointer(path)
         try:
             with path.open("rb") as file:
                 self._leaves = dict(_Parser(file, path).leaves())

@@ -15,6 +15,7 @@ from ninefold.checkpoints.native import ModelConfig, Network, read_config, weigh
 from ninefold.checkpoints.safetensors_file import SafetensorsFile
 from ninefold.checkpoints.weight_map import check_names
 from ninefold.errors import CheckpointError
+from ninefold.file_kinds import refuse_lfs_pointer
 from ninefold.models.clip import CLIP
 from ninefold.models.dallebart import DalleBart
 from ninefold.models.vqgan import VQGAN
@@ -64,6 +65,7 @@ def load_clip(
 def _open(folder: Path, config: ModelConfig, network: Network) -> SafetensorsFile:
     path = folder / weights_file(network)
     record = config.files.get(path.name)
+    refuse_lfs_pointer(path)
     if record is not None and path.is_file() and path.stat().st_size != record.bytes:
         raise CheckpointError(
             f"{path} has {path.stat().st_size:,} bytes, not {record.bytes:,}; install the model "

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ninefold.checkpoints.tensor_source import TensorSpec, TensorStream
 from ninefold.errors import CheckpointError, UserError
+from ninefold.file_kinds import refuse_lfs_pointer
 
 _NAMES = {
     torch.float64: "F64",
@@ -93,6 +94,7 @@ class SafetensorsFile:
         """
         self.path = path
         self.label = str(path)
+        refuse_lfs_pointer(path)
         try:
             with path.open("rb"):  # safe_open says of every failure that there is no such file
                 self._opened: Any = safe_open(str(path), framework="pt")

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ninefold.checkpoints.tensor_source import stream_of
 from ninefold.errors import CheckpointError, UserError
+from ninefold.file_kinds import refuse_lfs_pointer
 
 
 class _Inert:
@@ -65,6 +66,7 @@ class TorchFile:
             CheckpointError: it is damaged, would run code, or holds something else than tensors.
         """
         self.path = path
+        refuse_lfs_pointer(path)
         try:
             content = _load(path)
         except OSError as error:

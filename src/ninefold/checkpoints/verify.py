@@ -17,6 +17,7 @@ from ninefold.checkpoints.load import load_clip, load_dallebart, load_vqgan
 from ninefold.checkpoints.native import ModelConfig, read_config, record_of
 from ninefold.checkpoints.registry import ModelSpec
 from ninefold.errors import CheckpointError, NinefoldError
+from ninefold.file_kinds import refuse_lfs_pointer
 from ninefold.models.dallebart import DalleBart
 from ninefold.models.vqgan import VQGAN
 from ninefold.text import TextTokenizer
@@ -112,6 +113,7 @@ def _check_files(folder: Path, config: ModelConfig) -> tuple[None, str]:
         path = folder / name
         if not path.is_file():
             raise CheckpointError(f"{name} is missing; install the model again.")
+        refuse_lfs_pointer(path)
         found = record_of(path)
         if found != record:
             raise CheckpointError(

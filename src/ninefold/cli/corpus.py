@@ -1,5 +1,7 @@
 """`ninefold corpus build`: the pictures that pocket is trained on, or a person's own."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +11,7 @@ from ninefold.cli.messages import tell
 from ninefold.cli.progress import progress_bar
 
 _SHOWN = 10
-"""Pictures that were left out, of which the reason is told."""
+"""Files of one reason that are named."""
 
 app = typer.Typer(help="The pictures and captions that pocket is trained on.")
 
@@ -69,8 +71,18 @@ def _build_own(pictures: Path, out: Path, size: int) -> None:
     from ninefold.corpus.own_pictures import build_own_corpus
 
     built = build_own_corpus(pictures, out, size)
-    for name, reason in built.left_out[:_SHOWN]:
-        tell(f"left out {name}: {reason}")
-    if len(built.left_out) > _SHOWN:
-        tell(f"left out {len(built.left_out) - _SHOWN} more")
+    _tell_each("left out ", built.left_out)
+    _tell_each("", built.remarks)
     tell(f"{built.num_pictures} pictures of {size} pixels in {out}")
+
+
+def _tell_each(what: str, told: Sequence[tuple[str, str]]) -> None:
+    """Name what each reason concerns; of many files with one reason the first, and how many."""
+    counts: Counter[str] = Counter()
+    for name, reason in told:
+        counts[reason] += 1
+        if counts[reason] <= _SHOWN:
+            tell(f"{what}{name}: {reason}")
+    for reason, count in counts.items():
+        if count > _SHOWN:
+            tell(f"{what}{count - _SHOWN} more: {reason}")

@@ -4,7 +4,6 @@ No model and no PyTorch on this machine. A busy service is waited for, an interr
 """
 
 import dataclasses
-import io
 import os
 import secrets
 import time
@@ -23,6 +22,7 @@ from ninefold.cli.progress import Bar, progress_bar
 from ninefold.cli.prompts import gather_prompts
 from ninefold.client import Client
 from ninefold.errors import NinefoldError, UserError
+from ninefold.pictures.decoding import DecodingError, decoding, open_picture
 from ninefold.pictures.png import Recipe, parse_recipe
 
 KEY_VARIABLE = "NINEFOLD_API_KEY"
@@ -128,9 +128,9 @@ def _read_recipe(data: bytes, server: str) -> Recipe:
 
 def _decode(data: bytes, server: str) -> Image.Image:
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        with decoding(), open_picture(data, ["PNG"]) as image:
             return image.convert("RGB")
-    except (OSError, ValueError, Image.DecompressionBombError):
+    except DecodingError:
         raise NinefoldError(f"A picture of {server} is damaged; ask for it again.") from None
 
 

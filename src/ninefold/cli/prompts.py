@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ninefold.errors import UserError
+from ninefold.file_kinds import LFS_POINTER, is_lfs_pointer
 from ninefold.text.prompt import clean_prompt
 
 MAX_FILE_BYTES = 16 * 2**20
@@ -56,6 +57,8 @@ def _read_file(file: str, name: str) -> str:
         raise UserError(f"{name} is not the name of a file.") from None
     if len(data) > MAX_FILE_BYTES:
         raise UserError(f"{name} is larger than {MAX_FILE_BYTES // 2**20} MiB; split it.")
+    if is_lfs_pointer(data):
+        raise UserError(f"{name} cannot be read: {LFS_POINTER} in its clone.")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -4,9 +4,8 @@ The folder holds what `corpus.build` writes, with the captions as they were give
 their pictures is known to `data.shards`.
 """
 
-import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,9 +17,12 @@ from ninefold.checkpoints.atomic_folder import new_folder
 from ninefold.corpus.build import MANIFEST_FILE, Record
 from ninefold.data.shards import read_samples
 from ninefold.errors import UserError
+from ninefold.pictures.decoding import DecodingError, decode_picture
 
 FORMAT = "ninefold-own-pictures-1"
 SOURCE = "own"
+_REASONS = 5
+"""Told where nothing could be used."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class OwnCorpus:
     num_pictures: int
     left_out: tuple[tuple[str, str], ...]
     """What was left out, each with the reason."""
+    remarks: tuple[tuple[str, str], ...] = ()
+    """What of pictures that were taken could not be kept, each with its name."""
 
 
 def build_own_corpus(
@@ -55,12 +59,16 @@ def build_own_corpus(
     _refuse_other_corpus(folder)
     left_out: list[tuple[str, str]] = []
     records: list[Record] = []
+    remarks: list[tuple[str, str]] = []
     squares: list[NDArray[np.uint8]] = []
     for sample in read_samples(pictures, lambda *reason: left_out.append(reason)):
-        square = _read_square(sample.data, size)
-        if square is None:
-            left_out.append((sample.name, "it is no picture that can be read"))
+        try:
+            decoded = decode_picture(sample.data)
+            squares.append(_cut_square(decoded.image, size))
+        except DecodingError as error:
+            left_out.append((sample.name, str(error)))
             continue
+        remarks.extend((sample.name, remark) for remark in decoded.remarks)
         records.append(
             Record(
                 source=SOURCE,
@@ -73,18 +81,16 @@ def build_own_corpus(
                 captions=sample.captions,
             )
         )
-        squares.append(square)
         on_progress(len(records))
     if not records:
-        name, reason = left_out[0] if left_out else (str(pictures), "it is empty")
-        raise UserError(f"{pictures} holds no picture that can be used; {name}: {reason}.")
+        raise UserError(f"{pictures} holds no picture that can be used; {_reasons(left_out)}.")
     with new_folder(folder, MANIFEST_FILE, replace=True) as part:
         np.save(part / "pictures.npy", np.stack(squares))
         lines = "".join(json.dumps(asdict(record)) + "\n" for record in records)
         (part / "records.jsonl").write_text(lines, encoding="utf-8")
         content = {"format": FORMAT, "size": size, "num_pictures": len(records)}
         (part / MANIFEST_FILE).write_text(json.dumps(content, indent=1), encoding="utf-8")
-    return OwnCorpus(len(records), tuple(left_out))
+    return OwnCorpus(len(records), tuple(left_out), tuple(remarks))
 
 
 def _refuse_other_corpus(folder: Path) -> None:
@@ -99,13 +105,14 @@ def _refuse_other_corpus(folder: Path) -> None:
         raise UserError(f"{folder} holds another corpus, which is kept; name another folder.")
 
 
-def _read_square(data: bytes, size: int) -> NDArray[np.uint8] | None:
-    """Decode a picture to (size, size, 4) RGBA, or None where it cannot be read."""
-    try:
-        with Image.open(io.BytesIO(data)) as picture:
-            upright = ImageOps.exif_transpose(picture).convert("RGBA")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None
+def _reasons(left_out: Sequence[tuple[str, str]]) -> str:
+    told = [f"{name}: {reason}" for name, reason in left_out[:_REASONS]]
+    more = len(left_out) - len(told)
+    return "; ".join([*told, f"and {more} more"] if more else told) or "it is empty"
+
+
+def _cut_square(picture: Image.Image, size: int) -> NDArray[np.uint8]:
+    """Cut an RGBA picture to its middle square and bring it to (size, size, 4)."""
     # Premultiplied alpha keeps the colour of invisible pixels out of the edges.
-    square = ImageOps.fit(upright.convert("RGBa"), (size, size), Image.Resampling.LANCZOS)
+    square = ImageOps.fit(picture.convert("RGBa"), (size, size), Image.Resampling.LANCZOS)
     return np.asarray(square.convert("RGBA"))

@@ -1,171 +1,165 @@
-"""Pictures with captions as people keep them: files side by side, a list, or WebDataset shards.
+"""Pictures with captions as people keep them: files side by side, lists, or WebDataset shards.
 
-Three layouts, found out by what a folder holds:
+A folder may hold all three, in any folder below:
 
-- `name.jpg` beside `name.txt`, a caption a line, in any folder below;
-- `captions.jsonl` or `metadata.jsonl`, a JSON object a line: `file` or `file_name`, and `caption`,
-  `text` or a list `captions`;
-- `*.tar` shards (github.com/webdataset/webdataset): members that share a name up to its first dot,
-  `.txt` or `.json` beside a picture. They are read where they lie, never unpacked.
+- `name.jpg` beside `name.txt`, a caption a line (`data.pairing`);
+- lists such as `captions.jsonl`, `metadata.jsonl` or `metadata.csv` (`data.lists`);
+- `*.tar` shards (github.com/webdataset/webdataset), read where they lie, never unpacked.
 
-Nothing is decoded here: a sample is a picture's bytes and its captions.
+Nothing is decoded here: a sample is a picture's bytes and its captions. Whatever is not read is
+told with the reason; only hidden files are passed over.
 """
 
-import json
+import os
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
 
+from ninefold.data.captions import captions_of
+from ninefold.data.lists import ListReader, is_file, is_list
+from ninefold.data.pairing import Entry, is_pointer, pair
+from ninefold.data.sample import MAX_BYTES, OnLeftOut, Sample
 from ninefold.errors import UserError
+from ninefold.file_kinds import LFS_POINTER
 
-PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
-LIST_FILES = ("captions.jsonl", "metadata.jsonl")
-MAX_BYTES = 100 << 20
-"""Of one picture; a larger file is no picture, or none that a model could learn from."""
+__all__ = ["MAX_BYTES", "OnLeftOut", "Sample", "captions_of", "read_samples"]
 
-OnLeftOut = Callable[[str, str], None]
-"""Called with the name of what is left out and the reason."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One picture and what it is called."""
-
-    name: str
-    """Where it came from, for messages and records."""
-    data: bytes
-    captions: tuple[str, ...]
-    """One or more."""
+SHARD_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+_IGNORED = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+"""What systems leave in folders."""
+_CORPUS_FILES = frozenset({"pictures.npy", "records.jsonl"})
+"""Of a corpus that was built from such a folder, and may lie in it."""
 
 
 def read_samples(folder: Path, on_left_out: OnLeftOut) -> Iterator[Sample]:
-    """Yield every picture that has a caption, in the order of their names.
+    """Yield every picture that has a caption: of lists, then of shards, then side by side.
 
     Args:
-        folder: holds one of the three layouts.
-        on_left_out: told of pictures without captions, and of what cannot be read.
+        folder: holds pictures with captions.
+        on_left_out: told of everything that is not read.
 
     Raises:
-        UserError: there is no such folder, it holds none of the layouts, or its list is damaged.
+        UserError: there is no such folder, there is nothing in it, or a list is damaged.
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder; name one that holds pictures with captions.")
-    lists = [folder / name for name in LIST_FILES if (folder / name).is_file()]
-    shards = sorted(folder.glob("*.tar"))
-    if lists:
-        return _read_list(lists[0], on_left_out)
-    if shards:
-        return _read_shards(shards, on_left_out)
-    pictures = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in PICTURE_ENDINGS]
-    if not pictures:
+    files = sorted(_walk(folder, on_left_out))
+    if not files:
         raise UserError(
             f"{folder} holds no pictures with captions; give each name.jpg a name.txt, write a "
             "captions.jsonl, or put WebDataset shards (*.tar) there."
         )
-    return _read_pairs(folder, pictures, on_left_out)
+    return _read(folder, files, on_left_out)
 
 
-def _read_pairs(folder: Path, pictures: list[Path], on_left_out: OnLeftOut) -> Iterator[Sample]:
-    for path in pictures:
-        name = path.relative_to(folder).as_posix()
-        text = path.with_suffix(".txt")
-        if not text.is_file():
-            on_left_out(name, f"there is no {text.name} beside it")
-            continue
-        captions = _lines(text.read_bytes())
-        yield from _checked(name, path, captions, on_left_out)
-
-
-def _read_list(path: Path, on_left_out: OnLeftOut) -> Iterator[Sample]:
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            where = f"{path.name}, line {number}"
-            try:
-                row = json.loads(line)
-            except ValueError:
-                raise UserError(f"{where} is not JSON; correct it and build again.") from None
-            file = row.get("file", row.get("file_name")) if isinstance(row, dict) else None
-            if not isinstance(file, str) or not file:
-                raise UserError(f'{where} names no "file"; correct it and build again.')
-            place = (path.parent / file).resolve()
-            if not place.is_relative_to(path.parent.resolve()):
-                raise UserError(f"{where} names a file outside {path.parent}; move it inside.")
-            yield from _checked(file, place, captions_of(row), on_left_out)
-
-
-def _read_shards(shards: list[Path], on_left_out: OnLeftOut) -> Iterator[Sample]:
+def _read(folder: Path, files: list[Path], on_left_out: OnLeftOut) -> Iterator[Sample]:
+    lists = ListReader(folder, files, on_left_out)
+    for path in filter(is_list, files):
+        yield from lists.read(path)
+    shards = [path for path in files if path.name.lower().endswith(SHARD_ENDINGS)]
     for shard in shards:
-        try:
-            with tarfile.open(shard) as archive:
-                yield from _read_shard(shard.name, archive, on_left_out)
-        except (tarfile.TarError, EOFError, OSError) as error:
-            reason = str(error) or type(error).__name__
-            raise UserError(
-                f"{shard} cannot be read as a tar file ({reason}); remove it or copy it again."
-            ) from error
+        yield from _read_shard(shard, shard.relative_to(folder).as_posix(), on_left_out)
+    done = {*shards, *lists.named, *filter(is_list, files)}
+    entries = [_entry(path, folder) for path in files if path not in done]
+    yield from pair(entries, on_left_out)
 
 
-def _read_shard(name: str, archive: tarfile.TarFile, on_left_out: OnLeftOut) -> Iterator[Sample]:
-    """Members of a sample follow each other, as the format demands; a picture may come last."""
-    key, parts = "", dict[str, bytes]()
-    for member in archive:
-        path = PurePosixPath(member.name)
-        stem, _, ending = path.name.partition(".")
-        if not member.isfile() or not stem:
+def _walk(folder: Path, on_left_out: OnLeftOut) -> Iterator[Path]:
+    def tell(error: OSError) -> None:
+        on_left_out(str(error.filename), f"it cannot be opened: {error.strerror}")
+
+    for place, folders, names in os.walk(folder, onerror=tell):
+        here = Path(place)
+        if set(names) >= _CORPUS_FILES:
+            on_left_out(str(here), "it is a corpus that was built from pictures")
+            folders.clear()
             continue
-        if str(path.with_name(stem)) != key:
-            yield from _of_parts(f"{name}: {key}", parts, on_left_out)
-            key, parts = str(path.with_name(stem)), {}
-        if member.size > MAX_BYTES:
-            on_left_out(f"{name}: {member.name}", "it is too large")
-            continue
+        for name in list(folders):
+            if _is_ignored(name):
+                folders.remove(name)
+            elif (here / name).is_symlink():
+                on_left_out(str(here / name), "it is a link to a folder, which is not followed")
+        for path in (here / name for name in names if not _is_ignored(name)):
+            if is_file(path):
+                yield path
+            else:
+                on_left_out(str(path), "it is no file, or a link to nothing")
+
+
+def _is_ignored(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _IGNORED
+
+
+def _entry(path: Path, folder: Path) -> Entry:
+    def read(count: int) -> bytes:
+        with path.open("rb") as file:
+            return file.read(count)
+
+    name = path.relative_to(folder).as_posix()
+    return Entry(PurePosixPath(name), name, path.stat().st_size, read)
+
+
+def _read_shard(path: Path, name: str, on_left_out: OnLeftOut) -> Iterator[Sample]:
+    """Yield the samples of a shard; one that is damaged gives those before the damage."""
+    if is_pointer(_entry(path, path.parent)):
+        on_left_out(name, LFS_POINTER)
+        return
+    try:
+        archive = tarfile.open(path)  # noqa: SIM115 - closed below; its errors are told apart
+    except Exception as error:  # decompression raises anything
+        reason = str(error) or type(error).__name__
+        on_left_out(name, f"it cannot be read as a tar file ({reason}); copy it again")
+        return
+    with archive:
+        members = _members(archive, name, on_left_out)
+        yield from pair([_member_entry(archive, name, member) for member in members], on_left_out)
+
+
+def _members(archive: tarfile.TarFile, name: str, on_left_out: OnLeftOut) -> list[tarfile.TarInfo]:
+    """List the files of a shard up to its end or its first damage."""
+    members: dict[str, tarfile.TarInfo] = {}
+    try:
+        for member in archive:
+            own_name = PurePosixPath(member.name).name
+            if member.isdir() or not own_name or _is_ignored(own_name):
+                continue
+            if not member.isreg():
+                on_left_out(f"{name}: {member.name}", "it is a link or no file, which is not read")
+                continue
+            if member.name in members:
+                on_left_out(
+                    f"{name}: {member.name}", "it is there more than once; the last is read"
+                )
+            members[member.name] = member
+        problem = _what_follows(archive)
+    except Exception as error:  # decompression raises anything
+        problem = f"it is cut off or damaged ({str(error) or type(error).__name__})"
+    if problem is not None:
+        on_left_out(name, f"{problem}; the {len(members)} files before that are read")
+    return list(members.values())
+
+
+def _what_follows(archive: tarfile.TarFile) -> str | None:
+    """Say what is wrong with the end of an archive: `tarfile` ends at any block it cannot read."""
+    file = archive.fileobj
+    assert file is not None, "an open archive has a file"
+    file.seek(archive.offset)
+    block = file.read(tarfile.BLOCKSIZE)
+    if not block:
+        return "it is cut off or damaged (there is no mark at its end)"
+    if block.strip(b"\0"):
+        return "it is cut off or damaged (what follows is no file)"
+    while block:
+        block = file.read(1 << 20)
+        if block.strip(b"\0"):
+            return "more follows after its end, as in tar files put together"
+    return None
+
+
+def _member_entry(archive: tarfile.TarFile, name: str, member: tarfile.TarInfo) -> Entry:
+    def read(count: int) -> bytes:
         content = archive.extractfile(member)
         assert content is not None, "a regular file has content"
-        parts[f".{ending.lower()}"] = content.read()
-    yield from _of_parts(f"{name}: {key}", parts, on_left_out)
+        return content.read(count)
 
-
-def _of_parts(name: str, parts: Mapping[str, bytes], on_left_out: OnLeftOut) -> Iterator[Sample]:
-    picture = next((parts[ending] for ending in PICTURE_ENDINGS if ending in parts), None)
-    if picture is None:
-        return
-    captions = _lines(parts.get(".txt", b""))
-    if not captions and ".json" in parts:
-        try:
-            row = json.loads(parts[".json"])
-        except ValueError:
-            row = None
-        captions = captions_of(row) if isinstance(row, dict) else ()
-    if captions:
-        yield Sample(name, picture, captions)
-    else:
-        on_left_out(name, "it has no caption")
-
-
-def captions_of(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the captions that a JSON object gives as `captions`, `caption` or `text`."""
-    many = row.get("captions")
-    found = many if isinstance(many, list) else [row.get("caption", row.get("text"))]
-    return tuple(" ".join(text.split()) for text in found if isinstance(text, str) and text.strip())
-
-
-def _checked(
-    name: str, path: Path, captions: tuple[str, ...], on_left_out: OnLeftOut
-) -> Iterator[Sample]:
-    if not captions:
-        on_left_out(name, "it has no caption")
-    elif not path.is_file():
-        on_left_out(name, "there is no such file")
-    elif path.stat().st_size > MAX_BYTES:
-        on_left_out(name, "it is too large")
-    else:
-        yield Sample(name, path.read_bytes(), captions)
-
-
-def _lines(data: bytes) -> tuple[str, ...]:
-    text = data.decode("utf-8-sig", errors="replace")
-    return tuple(" ".join(line.split()) for line in text.splitlines() if line.strip())
+    return Entry(PurePosixPath(member.name), f"{name}: {member.name}", member.size, read)

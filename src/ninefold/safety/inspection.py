@@ -5,13 +5,14 @@ text that comes out is a stranger's. Knows nothing of how findings are shown.
 """
 
 import io
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
 
 from ninefold.errors import UserError
+from ninefold.file_kinds import LFS_POINTER, is_lfs_pointer
+from ninefold.pictures.decoding import DecodingError, decoding
 from ninefold.pictures.png import SIGNATURE, Recipe, parse_recipe
 from ninefold.safety.fingerprint import fingerprint
 from ninefold.safety.mark import has_mark
@@ -101,17 +102,18 @@ def _media_type(data: bytes, name: str) -> MediaType:
         return "image/jpeg"
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "image/webp"
+    if is_lfs_pointer(data):
+        raise UserError(f"{name!r} cannot be read: {LFS_POINTER} in its clone.")
     raise UserError(f"{name!r} is not a PNG, JPEG or WebP picture.")
 
 
 def _open(data: bytes, kind: str, name: str) -> Image.Image | None:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with decoding():
             image = Image.open(io.BytesIO(data), formats=[kind])
-    except Image.DecompressionBombError:
-        raise _too_large(name) from None
-    except (OSError, ValueError, SyntaxError):
+    except DecodingError as error:
+        if isinstance(error.__cause__, Image.DecompressionBombError):
+            raise _too_large(name) from None
         return None
     if image.width * image.height > MAX_PIXELS:
         raise _too_large(name)
@@ -124,8 +126,9 @@ def _too_large(name: str) -> UserError:
 
 def _pixels(image: Image.Image) -> Image.Image | None:
     try:
-        return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError):
+        with decoding():
+            return image.convert("RGB")
+    except DecodingError:
         return None
 
 

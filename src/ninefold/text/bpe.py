@@ -13,6 +13,7 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 
 from ninefold.errors import CheckpointError
+from ninefold.file_kinds import refuse_lfs_pointer
 from ninefold.text.encoded import BOS_ID, EOS_ID, SPECIAL_TOKENS
 
 TOKENIZER_FILE, VOCAB_FILE, MERGES_FILE = "tokenizer.json", "vocab.json", "merges.txt"
@@ -111,6 +112,7 @@ def _check_special_tokens(token_to_id: Callable[[str], int | None], folder: Path
 
 
 def _read_text(path: Path) -> str:
+    refuse_lfs_pointer(path)
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

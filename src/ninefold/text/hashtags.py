@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ninefold.errors import CheckpointError
+from ninefold.file_kinds import refuse_lfs_pointer
 
 WORD_FREQUENCY_FILE = "enwiki-words-frequency.txt"
 """Name of the published list: one `word count` a line, the commonest word first."""
@@ -95,6 +96,7 @@ class WordSplitter:
     @cached_property
     def _costs(self) -> dict[str, float]:
         """Cost of each word: ln(rank + 1), the commonest word having rank 0."""
+        refuse_lfs_pointer(self._path)
         try:
             lines = self._path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
