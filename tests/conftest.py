@@ -15,17 +15,21 @@ torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect tests of native formats that this processor cannot do, and count them as that.
+    """Deselect tests that this machine cannot run at all, and count them as that.
 
-    Only the processor is asked: a machine that could but has no compiler fails.
+    Those are native formats that the processor cannot do (a machine that could but has no compiler
+    fails), and small disks where nothing may be mounted.
     """
     from ninefold.engine.native.structures import why_no_kind
+    from tests.small_disk import why_no_disk
 
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     for item in items:
         kinds = [kind for mark in item.iter_markers("native") for kind in mark.args]
-        (left_out if any(map(why_no_kind, kinds)) else kept).append(item)
+        needs_disk = item.get_closest_marker("small_disk") is not None
+        cannot = any(map(why_no_kind, kinds)) or (needs_disk and why_no_disk())
+        (left_out if cannot else kept).append(item)
     config.hook.pytest_deselected(items=left_out)
     items[:] = kept
 
@@ -33,9 +37,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_report_header() -> list[str]:
     """Say which native formats are tested, and why others are not."""
     from ninefold.engine.native.structures import KINDS, why_no_kind
+    from tests.small_disk import why_no_disk
 
-    reasons = {kind: why_no_kind(kind) for kind in KINDS}
-    return [f"native-{kind}: {reason or 'tested'}" for kind, reason in reasons.items()]
+    reasons: dict[str, str | None] = {f"native-{kind}": why_no_kind(kind) for kind in KINDS}
+    reasons["full disks"] = why_no_disk()
+    return [f"{what}: {reason or 'tested'}" for what, reason in reasons.items()]
 
 
 # Shared machines are slow at times, and a test has to say the same twice.

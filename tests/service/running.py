@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
-import uvicorn
 from sqlalchemy import URL
 
 from ninefold.engine.request import Engine
 from ninefold.service.app import SURFACES, build_app
 from ninefold.service.gateway import Gateway, open_gateway
-from ninefold.service.gateway_process import GatewayServer
+from ninefold.service.gateway_process import GatewayServer, server_config
 from ninefold.service.jobs.drawing import Studio
 from ninefold.service.jobs.picture_steps import PictureSteps
 from ninefold.service.jobs.queue import Queue
@@ -139,13 +138,7 @@ async def running_service(
         async def opened() -> AsyncIterator[Gateway]:
             yield gateway
 
-        config = uvicorn.Config(
-            build_app(settings, opened(), surfaces),
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=2,
-        )
+        config = server_config(build_app(settings, opened(), surfaces), settings, grace_s=2)
         server = GatewayServer(config)
         server.gateway = gateway
         serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -5,12 +5,16 @@ import gc
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import URL
 
 from ninefold.service.app import build_app
+from ninefold.service.connections import BoundedHttp, Connections, Deadlines, networks_of
+from ninefold.service.descriptors import RESERVED_DESCRIPTORS, raise_descriptors
 from ninefold.service.gateway import Gateway, open_gateway
 from ninefold.service.settings import Settings
 
@@ -44,17 +48,32 @@ def run_gateway(settings: Settings, url: URL, secret: str, listener: socket.sock
             _keep_for_good()
             yield gateway
 
-    config = uvicorn.Config(
-        build_app(settings, opened()),
+    config = server_config(build_app(settings, opened()), settings, _GRACE_S)
+    server = GatewayServer(config)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(server.serve(sockets=[listener]))
+
+
+def server_config(app: FastAPI, settings: Settings, grace_s: int) -> uvicorn.Config:
+    """Return how the application is served, with what one client may hold of it."""
+    max_total = min(settings.max_connections, raise_descriptors() - RESERVED_DESCRIPTORS)
+    guard = Connections(
+        max_total=max_total,
+        # However few there may be, one network leaves room for others.
+        max_per_address=min(settings.max_connections_per_address, max(1, max_total // 4)),
+        deadlines=Deadlines(settings.head_timeout_s, settings.body_timeout_s),
+        trusted=networks_of(settings.trusted_proxies),
+    )
+    return uvicorn.Config(
+        app,
+        http=partial(BoundedHttp, guard),  # type: ignore[arg-type]  # called as a class is
+        ws="none",
         log_config=None,
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_graceful_shutdown=_GRACE_S,
+        timeout_graceful_shutdown=grace_s,
     )
-    server = GatewayServer(config)
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(server.serve(sockets=[listener]))
 
 
 def _keep_for_good() -> None:

@@ -49,20 +49,26 @@ Renderer = Callable[[Problem, Request], Response]
 
 def render_problem(problem: Problem, request: Request) -> Response:
     """Show a problem as RFC 9457 says."""
+    content = to_content(problem, request.scope.get("ninefold.request_id"))
+    return JSONResponse(
+        content, problem.status, headers=problem.all_headers(), media_type=MEDIA_TYPE
+    )
+
+
+def to_content(problem: Problem, request_id: str | None) -> dict[str, Any]:
+    """Return a problem as the document of RFC 9457."""
     content: dict[str, Any] = {
         "type": f"https://ninefold.invalid/problems/{problem.code}",
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
         "code": problem.code,
-        "request_id": request.scope.get("ninefold.request_id"),
+        "request_id": request_id,
         **problem.extra,
     }
     if problem.retry_after_s is not None:
         content["retry_after_s"] = round(problem.retry_after_s, 1)
-    return JSONResponse(
-        content, problem.status, headers=problem.all_headers(), media_type=MEDIA_TYPE
-    )
+    return content
 
 
 def not_found(what: str) -> Problem:

@@ -73,6 +73,20 @@ class Settings(BaseSettings):
         description="Signs visitors' cookies, 32 characters or more; unset: made once and kept.",
     )
     secret_file: Path | None = Field(None, description="File that holds the secret.")
+    max_connections: int = Field(
+        12_000,
+        ge=16,
+        description="Most connections at a time; fewer where the system gives fewer descriptors.",
+    )
+    max_connections_per_address: int = Field(
+        200, ge=1, description="Most of them of one address (IPv6: its /64) that is no proxy."
+    )
+    head_timeout_s: float = Field(
+        20, gt=0, description="Seconds that a request's headers may take to come."
+    )
+    body_timeout_s: float = Field(
+        60, gt=0, description="Seconds that a request's body may take to come."
+    )
     surfaces: Surfaces = Field(
         ("native", "openai", "huggingface", "gradio", "craiyon"),
         description="APIs that are answered, with commas between them.",

@@ -19,6 +19,7 @@ from types import FrameType
 from sqlalchemy import URL
 
 from ninefold.errors import UserError
+from ninefold.service.descriptors import raise_descriptors
 from ninefold.service.settings import Settings
 from ninefold.service.store.database import migrate, parse_database_url
 from ninefold.service.store.embedded import EmbeddedPostgres
@@ -79,6 +80,7 @@ class Supervisor:
             UserError: the address is taken, or a child cannot do what was asked.
             NinefoldError: the database does not start.
         """
+        raise_descriptors()
         listener = open_listener(self._settings.host, self._settings.port)
         with listener:
             database, url = open_database(self._settings)
