@@ -140,3 +140,35 @@ def test_offline_mode_is_respected(standin: StandinHub, tmp_path: Path) -> None:
     assert done.stderr == ""
     assert "HF_HUB_OFFLINE forbids to download it" in done.stdout
     assert standin.requests == []
+
+
+def test_a_token_from_a_file_loses_the_end_of_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_x\n")
+    assert Hub.from_environment().token == "hf_x"
+    monkeypatch.setenv("HF_TOKEN", "hf_\nx")
+    with pytest.raises(UserError, match="HF_TOKEN holds"):
+        Hub.from_environment()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "endpoint"),
+    [
+        ("ALL_PROXY", "socks4://127.0.0.1:1", "http://hub.example"),
+        ("SSL_CERT_FILE", "/nonexistent.pem", "https://127.0.0.1:1"),
+    ],
+)
+def test_an_environment_that_cannot_be_used_is_named_at_once(
+    name: str, value: str, endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=f"{name} names"):
+        fetch_file(SOURCE, FILE, tmp_path, Hub(endpoint, pauses=(1e9,)), silent)
+
+
+def test_a_proxy_and_certificates_that_the_hub_does_not_need_may_be_wrong(
+    standin: StandinHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks4://127.0.0.1:1")
+    monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent.pem")
+    fetch_file(SOURCE, FILE, tmp_path, hub_of(standin), silent)
+    assert (tmp_path / "weights.bin").read_bytes() == WEIGHTS

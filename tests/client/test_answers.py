@@ -76,3 +76,9 @@ def test_events_are_read_and_comments_passed_over() -> None:
 def test_a_stream_of_something_else_is_said(line: str) -> None:
     with pytest.raises(NinefoldError, match="cannot be understood"):
         list(parse_events([line]))
+
+
+def test_a_password_in_an_address_is_not_shown() -> None:
+    with pytest.raises(UserError) as caught:
+        require_address("ftp://me:secret@host")
+    assert "secret" not in str(caught.value)

@@ -1,19 +1,23 @@
 """Talks to the Hugging Face hub, or to a mirror that speaks its protocol.
 
-Sessions (proxies, certificates, offline mode), addresses and errors are huggingface_hub's. Headers
-are ours: the library's own add telemetry, for which it calls the public hub even where another
-endpoint was asked for. Which files there are, and what they must be, is not known here (`hub`).
+Offline mode, addresses and errors are huggingface_hub's; proxies and certificates those of the
+environment (`ninefold.network`). Headers are ours: the library's own add telemetry, for which it
+calls the public hub even where another endpoint was asked for. Which files there are, and what they
+must be, is not known here (`hub`).
 """
 
+import atexit
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit
 
-from huggingface_hub import get_session, hf_raise_for_status
+import httpx2
+from huggingface_hub import constants, hf_raise_for_status
 from huggingface_hub.errors import (
     EntryNotFoundError,
     HfHubHTTPError,
@@ -23,7 +27,8 @@ from huggingface_hub.errors import (
 )
 
 from ninefold import __version__
-from ninefold.errors import DownloadError, UserError
+from ninefold.errors import DownloadError, NinefoldError, UserError
+from ninefold.network import LASTING, explain, open_client, require_token
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 
@@ -54,10 +59,12 @@ class Hub:
         """Build from `endpoint`, else HF_ENDPOINT, else the public hub, with the token in HF_TOKEN.
 
         Raises:
-            UserError: the endpoint is not an http(s) address.
+            UserError: the endpoint is not an http(s) address, or the token cannot be one.
         """
         chosen = endpoint or os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT
-        return cls(endpoint=chosen.rstrip("/"), token=os.environ.get("HF_TOKEN") or None)
+        return cls(
+            endpoint=chosen.rstrip("/"), token=require_token(os.environ.get("HF_TOKEN"), "HF_TOKEN")
+        )
 
     @property
     def label(self) -> str:
@@ -83,7 +90,7 @@ def describe(hub: Hub, url: str) -> Description:
     A large file is redirected to another host; what there is to know is said by the redirect.
     """
     for _ in range(_MAX_REDIRECTS):
-        response = get_session().head(
+        response = _session().head(
             url, headers=_headers(hub), timeout=hub.timeout, follow_redirects=False
         )
         hf_raise_for_status(response)
@@ -113,13 +120,27 @@ def read_from(hub: Hub, url: str, offset: int) -> Iterator[tuple[int, Iterator[b
     if offset:
         headers["Range"] = f"bytes={offset}-"
     # The transport does not pass the token on when it follows a redirect to another host.
-    request = get_session().stream(
+    request = _session().stream(
         "GET", url, headers=headers, timeout=hub.timeout, follow_redirects=True
     )
     with request as response:
         hf_raise_for_status(response)
         is_partial = response.status_code == HTTPStatus.PARTIAL_CONTENT
         yield offset if is_partial else 0, response.iter_bytes()
+
+
+def _session() -> httpx2.Client:
+    """Return the one client of this process, unless the library is told to stay offline."""
+    if constants.HF_HUB_OFFLINE:
+        raise OfflineModeIsEnabled("offline mode is enabled")
+    return _client()
+
+
+@cache
+def _client() -> httpx2.Client:
+    client = open_client()
+    atexit.register(client.close)
+    return client
 
 
 def _headers(hub: Hub) -> dict[str, str]:
@@ -146,7 +167,10 @@ class Patience:
 
         Raises:
             DownloadError: it will not help to wait, or enough was waited.
+            UserError: the environment names a proxy or certificates that cannot be used.
         """
+        if isinstance(error, NinefoldError):
+            raise error
         if not _is_transient(error) or self.failures == len(self.hub.pauses):
             raise _explain(error, self.hub, self.label, state) from None
         time.sleep(self.hub.pauses[self.failures])
@@ -162,7 +186,7 @@ def _is_transient(error: Exception) -> bool:
     if isinstance(error, HfHubHTTPError):
         status = error.response.status_code
         return status >= 500 or status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
-    return not isinstance(error, OfflineModeIsEnabled)
+    return not isinstance(error, (OfflineModeIsEnabled, *LASTING))
 
 
 def _explain(error: Exception, hub: Hub, label: str, state: str) -> DownloadError:
@@ -182,7 +206,9 @@ def _explain(error: Exception, hub: Hub, label: str, state: str) -> DownloadErro
     if isinstance(error, HfHubHTTPError):
         status = error.response.status_code
         return DownloadError(f"{hub.label} answered {status} for {label}{state}; try again later.")
+    is_early = isinstance(error, (httpx2.ConnectError, httpx2.ProxyError))
+    reason = explain(error, hub.endpoint) if is_early else type(error).__name__
     return DownloadError(
-        f"The connection to {hub.label} failed for {label} ({type(error).__name__}){state}; run "
+        f"The connection to {hub.label} failed for {label} ({reason}){state}; run "
         "the command again and it goes on from there."
     )

@@ -47,7 +47,7 @@ def run_remote(options: DrawOptions) -> None:
     settings |= {"preset": options.preset} if options.preset else {}
     out = read_folder_name(options.out)
     with (
-        Client(options.server or "", os.environ.get(KEY_VARIABLE)) as client,
+        Client(options.server or "", os.environ.get(KEY_VARIABLE), KEY_VARIABLE) as client,
         prepared_folder(out),
     ):
         if not options.quiet:

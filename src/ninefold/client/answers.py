@@ -5,6 +5,7 @@ Whatever answers at an address may be no service of ours: nothing is taken for g
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,6 +37,7 @@ def require_address(server: str) -> str:
     Raises:
         UserError: it is no http or https address.
     """
+    server = server.strip()
     try:
         parts = urlsplit(server)
         is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
@@ -44,9 +46,15 @@ def require_address(server: str) -> str:
         is_address = False
     if not is_address:
         raise UserError(
-            f"{server!r} is no address of a service; give one such as http://127.0.0.1:8000."
+            f"{_shown(server)!r} is no address of a service; give one such as "
+            "http://127.0.0.1:8000."
         )
     return server.rstrip("/")
+
+
+def _shown(server: str) -> str:
+    """Return what was given as an address without what may be a password."""
+    return re.sub(r"//[^/@]*@", "//", server)
 
 
 def read_answer(answer: httpx2.Response, server: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from ninefold.client.answers import (
     require_address,
 )
 from ninefold.errors import CancelledError, NinefoldError, UserError
+from ninefold.network import LASTING, explain, open_client, require_token, without_password
 
 Document = dict[str, Any]
 Event = dict[str, Any]
@@ -42,19 +43,26 @@ _ABSENT = (httpx2.ConnectError, httpx2.ConnectTimeout)
 class Client:
     """Talks with one service, as one visitor, or as the holder of an API key."""
 
-    def __init__(self, server: str, api_key: str | None = None) -> None:
+    def __init__(
+        self, server: str, api_key: str | None = None, key_name: str = "The API key"
+    ) -> None:
         """Prepare a client; nothing is sent yet.
 
         Args:
             server: the service's address, such as "http://127.0.0.1:8000".
             api_key: one of the service's own, if there is one.
+            key_name: what messages call it.
 
         Raises:
-            UserError: the address is none.
+            UserError: the address is none, or the key cannot be one.
         """
-        self.server = require_address(server)
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._http = httpx2.Client(base_url=self.server, headers=headers, timeout=_TIMEOUT)
+        address = require_address(server)
+        self.server = without_password(address)
+        """As messages show it."""
+        self._address = address
+        key = require_token(api_key, key_name)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = open_client(base_url=address, headers=headers, timeout=_TIMEOUT)
 
     def __enter__(self) -> Self:
         return self
@@ -127,7 +135,7 @@ class Client:
         body = {name: value for name, value in wish.items() if value is not None}
         headers = {"Idempotency-Key": secrets.token_urlsafe(16)}
         last_heard = time.monotonic()
-        is_there = False
+        is_there = is_told = False
         while True:
             try:
                 answer = self._http.post("/api/v1/jobs", json=body, headers=headers)
@@ -137,9 +145,12 @@ class Client:
                 on_wait(busy.retry_after_s, str(busy))
                 time.sleep(busy.retry_after_s)
             except httpx2.TransportError as error:
-                is_there = is_there or not isinstance(error, _ABSENT)
-                if not is_there or time.monotonic() - last_heard > LOST_AFTER_S:
+                is_there = is_there or not isinstance(error, (*_ABSENT, *LASTING))
+                if not is_there or self._is_lost(error, last_heard):
                     raise self._unreachable(error) from None
+                if not is_told:
+                    on_wait(_PAUSE_S, f"The connection broke ({explain(error, self._address)}).")
+                is_told = True
                 time.sleep(_PAUSE_S)
 
     def follow(self, job_id: str, after: int = 0) -> Iterator[Event]:
@@ -157,7 +168,7 @@ class Client:
                     if event["type"] in ENDINGS:
                         return
             except (BusyError, httpx2.TransportError) as error:
-                if time.monotonic() - last_heard > LOST_AFTER_S:
+                if self._is_lost(error, last_heard):
                     raise self._unreachable(error) from None
             time.sleep(_PAUSE_S)
 
@@ -224,8 +235,12 @@ class Client:
         except NinefoldError:
             return  # it ends by itself, and why we stopped is what matters
 
+    def _is_lost(self, error: Exception, last_heard: float) -> bool:
+        """Say whether it is no use to try again after an error."""
+        return isinstance(error, LASTING) or time.monotonic() - last_heard > LOST_AFTER_S
+
     def _unreachable(self, error: Exception) -> NinefoldError:
-        reason = str(error) or type(error).__name__
+        reason = explain(error, self._address)
         return NinefoldError(
             f"The service at {self.server} cannot be reached ({reason}); is it running there? "
             "`ninefold serve` starts one."
