@@ -21,6 +21,8 @@ from ninefold.service.routes import native
 from tests.service.conftest import MakeSettings
 from tests.service.running import SECRET
 
+ADDRESS = "http://127.0.0.1"
+
 CHECKS = (
     schemathesis.checks.not_a_server_error,
     status_code_conformance,
@@ -39,7 +41,8 @@ def client(database_url: URL, make_settings: MakeSettings) -> Iterator[TestClien
         async with open_gateway(settings, database_url, SECRET) as gateway:
             yield gateway
 
-    with TestClient(build_app(settings, opened(), (native.SURFACE,))) as running:
+    app = build_app(settings, opened(), (native.SURFACE,))
+    with TestClient(app, base_url=ADDRESS) as running:
         yield running
 
 
@@ -69,7 +72,7 @@ def test_any_request_is_answered_as_the_document_says(
         max_examples=15, deadline=None, suppress_health_check=list(hypothesis.HealthCheck)
     )
     def check(case: "schemathesis.Case[Any]") -> None:
-        arguments = case.as_transport_kwargs(base_url="http://testserver")
+        arguments = case.as_transport_kwargs(base_url=ADDRESS)
         arguments.pop("cookies", None)  # nothing in the document is one
         answer = client.request(
             arguments.pop("method"), arguments.pop("url"), **_without_none(arguments)

@@ -35,6 +35,12 @@ def test_a_secret_may_lie_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ({"secret": "short"}, "NINEFOLD_SECRET is shorter than 32"),
         ({"host": "0.0.0.0", "database_url": "postgresql://a/b"}, "set NINEFOLD_SECRET"),
         ({"trusted_proxies": ("*",)}, "name the proxies' addresses"),
+        ({"trusted_proxies": "0.0.0.0/0"}, "name the proxies' addresses"),
+        ({"trusted_proxies": "10.0.0.1, ::/0"}, "name the proxies' addresses"),
+        ({"trusted_proxies": "0.0.0.0/1,128.0.0.0/1"}, "name the proxies' addresses"),
+        ({"trusted_proxies": "172.16.0.0/4"}, "name the proxies' addresses"),
+        ({"trusted_proxies": "::ffff:0:0/96"}, "name the proxies' addresses"),
+        ({"trusted_proxies": "2000::/3"}, "name the proxies' addresses"),
         ({"public_url": "example.org"}, "must begin with http"),
         ({"heartbeat_s": 5, "stalled_s": 6}, "at least twice"),
         ({"port": 70000}, "NINEFOLD_PORT cannot be used"),
@@ -47,6 +53,11 @@ def test_what_is_unsafe_or_wrong_is_refused_in_a_sentence(
 ) -> None:
     with pytest.raises(UserError, match=message):
         read_settings(**values)
+
+
+def test_networks_of_one_operator_may_be_trusted() -> None:
+    given = "10.0.0.0/8,192.168.1.7,172.16.0.0/12,fc00::/7,::1,103.21.244.0/22,2400:cb00::/32"
+    assert len(read_settings(trusted_proxies=given).trusted_proxies) == 7
 
 
 def test_every_setting_is_documented_and_no_other() -> None:

@@ -15,6 +15,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from ninefold import __version__
 from ninefold.service import metrics
 from ninefold.service.gateway import Gateway
+from ninefold.service.hosts import RefuseForeign
 from ninefold.service.problems import Problem
 from ninefold.service.requests import BodyLimitShape, RequestIds
 from ninefold.service.routes import (
@@ -97,6 +98,7 @@ def build_app(
     app.add_middleware(SharedAnswers, paths=SHARED_PATHS)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
     app.add_middleware(BodyLimitShape, surfaces=answered, max_bytes=MAX_BODY_BYTES)
+    app.add_middleware(RefuseForeign, surfaces=answered, settings=settings)
     app.add_middleware(RequestIds)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))

@@ -19,6 +19,7 @@ from ninefold.service.store.tables import IdempotencyKey, Json
 from ninefold.service.visitors import Requester, address_share
 
 _BUSY_S = 1.0
+_SECRET_LENGTH = 16  # characters of a key that is not chosen twice, as of a UUID
 _NAMED_BY = ("principal", "key")
 
 
@@ -32,25 +33,34 @@ class KeyedRequest:
     """Hash of what is asked for."""
 
     @property
-    def scope(self) -> str:
-        """Return whom the key is known of.
+    def is_secret(self) -> bool:
+        """Whether nobody else can be expected to choose this key."""
+        return len(self.key) >= _SECRET_LENGTH and len(set(self.key)) >= _SECRET_LENGTH // 2
 
-        A visitor's first request has no cookie, and its answer may be lost, so what was kept for
-        the address holds for whoever asks from it with the same key.
+    @property
+    def principal(self) -> str:
+        """Return the namespace that the answer is kept in.
+
+        A visitor's first request has no cookie, and its answer may be lost. Where the key is a
+        secret it is kept for the network, where the visitor will ask again; a key that others may
+        choose as well is the new visitor's own.
         """
-        is_anonymous = self.requester.tier.name == "anonymous"
-        return address_share(self.requester.address) if is_anonymous else self.requester.share
+        if self.requester.is_new and self.is_secret:
+            return address_share(self.requester.address)
+        return self.requester.owner
 
     @property
     def principals(self) -> set[str]:
-        """Return whose kept answers hold."""
-        return {self.scope, self.requester.share}
+        """Return the namespaces whose kept answers hold for this request."""
+        is_anonymous = self.requester.tier.name == "anonymous"
+        network = {address_share(self.requester.address)}
+        return {self.requester.owner} | (network if is_anonymous and self.is_secret else set())
 
     @property
     def lock(self) -> int:
         """Return the number of its advisory lock."""
-        name = hashlib.sha256(f"{self.scope}\0{self.key}".encode()).digest()
-        return int.from_bytes(name[:8], signed=True)
+        name = self.key if self.is_secret else f"{self.requester.owner}\0{self.key}"
+        return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
 
 
 @dataclass(frozen=True)
@@ -125,7 +135,7 @@ async def keep_answers(
         return
     rows = [
         {
-            "principal": request.requester.share,
+            "principal": request.principal,
             "key": request.key,
             "job_id": answer.job_id,
             "request_hash": request.fingerprint,

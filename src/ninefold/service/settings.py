@@ -4,7 +4,6 @@ Every name is an environment variable with `NINEFOLD_` before it. Knows nothing 
 are used for beyond what makes a combination unsafe.
 """
 
-import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -20,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ninefold.checkpoints.registry import data_folder
 from ninefold.errors import UserError
+from ninefold.service.networks import are_everybody, is_loopback
 
 SECRET_CHARACTERS = 32
 """Fewest characters of a secret that signs cookies."""
@@ -94,6 +94,11 @@ class Settings(BaseSettings):
     openai_model_aliases: Names = Field(
         ("dall-e-2", "dall-e-3", "dall-e-mini", "dalle-mini", "gpt-image-1", "gpt-image-1-mini"),
         description="Names that OpenAI's clients may call the model by, with commas between them.",
+    )
+    allowed_hosts: Names = Field(
+        (),
+        description="Host names that are answered for besides this machine's and the public URL's; "
+        "*.example.org for all below one, * for all.",
     )
     cors_origins: Names = Field((), description="Origins whose pages may call the API; * for all.")
     trusted_proxies: Names = Field(
@@ -200,7 +205,12 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "surfaces", "openai_model_aliases", "cors_origins", "trusted_proxies", mode="before"
+        "surfaces",
+        "openai_model_aliases",
+        "allowed_hosts",
+        "cors_origins",
+        "trusted_proxies",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: Any) -> Any:
@@ -233,10 +243,10 @@ class Settings(BaseSettings):
                 "a service with a database of its own and open to a network may have several "
                 "gateways, which must sign cookies alike; set NINEFOLD_SECRET"
             )
-        if "*" in self.trusted_proxies:
+        if are_everybody(self.trusted_proxies):
             raise ValueError(
-                "NINEFOLD_TRUSTED_PROXIES=* lets anybody pretend to be another address; name the "
-                "proxies' addresses"
+                f"NINEFOLD_TRUSTED_PROXIES={','.join(self.trusted_proxies)} lets anybody pretend "
+                "to be another address; name the proxies' addresses"
             )
         if self.public_url and not self.public_url.startswith(("http://", "https://")):
             raise ValueError("NINEFOLD_PUBLIC_URL must begin with http:// or https://")
@@ -263,16 +273,6 @@ class Settings(BaseSettings):
     def is_local(self) -> bool:
         """Whether only this machine can reach the gateway."""
         return is_loopback(self.host)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether an address is of this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def read_settings(**given: Any) -> Settings:

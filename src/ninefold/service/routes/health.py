@@ -18,9 +18,9 @@ from ninefold.service.jobs.load import (
     read_capacity,
     read_engine_info,
 )
+from ninefold.service.networks import is_loopback
 from ninefold.service.problems import not_found
 from ninefold.service.routes.jobs import problems
-from ninefold.service.settings import is_loopback
 from ninefold.service.store.clock import ago
 from ninefold.service.store.database import current_revision, head_revision
 from ninefold.service.store.retry import DATABASE_AWAY
