@@ -47,7 +47,7 @@ def prepare_prompt(
     cleaned = clean_prompt(prompt)
     notices = cleaned.notices
     if params.negative_prompt:
-        negative = clean_prompt(params.negative_prompt, "The negative prompt")
+        negative = clean_prompt(params.negative_prompt, "The negative prompt", may_be_empty=True)
         params = dataclasses.replace(params, negative_prompt=negative.text)
         notices += negative.notices
     if not has_clip:

@@ -115,7 +115,9 @@ def test_what_cannot_be_drawn_is_answered_with_what_can(
 
 
 def test_an_empty_negative_prompt_is_none(model: Path) -> None:
-    assert read(model, negative="").params("pocket").negative_prompt == ""
+    for blank in ("", " ", "\t\n"):
+        read_blank = read(model, negative=blank, condition_scale=1.0)
+        assert read_blank.params("pocket").negative_prompt == ""
 
 
 def test_a_picture_brings_its_prompt_model_and_settings(model: Path, tmp_path: Path) -> None:

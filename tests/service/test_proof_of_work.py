@@ -45,6 +45,30 @@ def test_the_solution_names_its_challenge(work: ProofOfWork) -> None:
     assert work.solved(solve(challenge), ADDRESS) == challenge["parameters"]["nonce"]
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        *("", "null", "[]", "[[]]", "7", '"x"', "NaN", "{}", '{"challenge": null}'),
+        *('{"challenge": 5, "solution": 5}', '{"challenge": {"parameters": []}, "solution": {}}'),
+        *('{"challenge": {"parameters": {"algorithm": 1, "nonce": "\\ud800"}}}', "[" * 2000),
+    ],
+)
+def test_what_is_no_solution_solves_nothing(work: ProofOfWork, document: str) -> None:
+    assert work.solved(base64.b64encode(document.encode()).decode(), ADDRESS) is None
+    assert work.solved(document, ADDRESS) is None
+
+
+@pytest.mark.parametrize("part", ["challenge", "solution"])
+def test_a_payload_with_members_of_wrong_types_solves_nothing(work: ProofOfWork, part: str) -> None:
+    payload = solve(work.challenge(ADDRESS))
+    document = json.loads(base64.b64decode(payload))
+    place = document["solution"] if part == "solution" else document["challenge"]["parameters"]
+    wrong: object
+    for name in place:
+        for wrong in (None, [], {}, 5, 1e308, "\ud800", True, "9" * 400):
+            assert work.solved(changed(payload, part, **{name: wrong}), ADDRESS) is None
+
+
 def test_a_solution_takes_half_of_the_steps_at_least(work: ProofOfWork) -> None:
     for _ in range(20):
         payload = json.loads(base64.b64decode(solve(work.challenge(ADDRESS))))

@@ -130,8 +130,8 @@ def _read_prompts(options: DrawOptions) -> DrawRequest:
     prompts = gather_prompts(options.prompts, options.file)
     settings = given_settings(options)
     if options.negative:
-        clean_prompt(options.negative, "The negative prompt")
-        settings["negative_prompt"] = options.negative
+        clean_prompt(options.negative, "The negative prompt", may_be_empty=True)
+        settings["negative_prompt"] = options.negative.strip()
     settings.setdefault("seed", secrets.randbits(_SEED_BITS))
     start = get_preset(options.preset).params if options.preset else SamplingParams()
     SamplingParams.from_dict({**start.to_dict(), **settings})  # refuse what no model can draw

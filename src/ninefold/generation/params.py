@@ -98,7 +98,7 @@ class SamplingParams:
     def _check_negative_prompt(self) -> None:
         if not isinstance(self.negative_prompt, str):
             raise UserError(f"negative_prompt must be text, not {self.negative_prompt!r}.")
-        if self.negative_prompt and self.condition_scale == 1.0:
+        if self.negative_prompt.strip() and self.condition_scale == 1.0:
             raise UserError(
                 "A negative prompt works through guidance, which condition_scale=1 switches off; "
                 "use a condition_scale above 1."

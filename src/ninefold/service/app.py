@@ -16,7 +16,7 @@ from ninefold import __version__
 from ninefold.service import metrics
 from ninefold.service.gateway import Gateway
 from ninefold.service.hosts import RefuseForeign
-from ninefold.service.problems import Problem
+from ninefold.service.problems import Problem, invalid
 from ninefold.service.requests import BodyLimitShape, RequestIds
 from ninefold.service.routes import (
     automatic1111,
@@ -30,7 +30,7 @@ from ninefold.service.routes import (
 from ninefold.service.settings import Settings
 from ninefold.service.shared_answers import SharedAnswers
 from ninefold.service.store.objects import StorageError
-from ninefold.service.store.retry import DATABASE_AWAY, is_away
+from ninefold.service.store.retry import DATABASE_AWAY, UNSTORABLE, is_away, is_unstorable
 from ninefold.service.surfaces import SurfaceRoutes, render_for
 
 SURFACES: tuple[SurfaceRoutes, ...] = (
@@ -51,6 +51,7 @@ SHARED_PATHS = ("/g/", "/i/")
 """What many open at once: a drawing's page and its pictures."""
 
 _RETRY_S = 3.0
+_MAX_TOLD = 20  # of what is wrong with one request
 
 
 def build_app(
@@ -112,7 +113,14 @@ def _add_error_handlers(app: FastAPI, surfaces: Sequence[SurfaceRoutes]) -> None
             metrics.REJECTED.labels(problem.code).inc()
         return render_for(surfaces, problem, request)
 
-    kinds = (Problem, RequestValidationError, HTTPException, StorageError, *DATABASE_AWAY)
+    kinds = (
+        Problem,
+        RequestValidationError,
+        HTTPException,
+        StorageError,
+        *DATABASE_AWAY,
+        *UNSTORABLE,
+    )
     for kind in (*kinds, Exception):
         app.add_exception_handler(kind, handle)
 
@@ -130,6 +138,8 @@ def to_problem(error: Exception) -> Problem:
         return Problem(error.status_code, code, str(error.detail), headers=error.headers or {})
     if isinstance(error, StorageError):
         return Problem(503, "storage_unavailable", str(error), retry_after_s=_RETRY_S)
+    if is_unstorable(error):
+        return invalid("The request holds a value that cannot be stored.")
     if is_away(error):
         return Problem(
             503,
@@ -142,8 +152,8 @@ def to_problem(error: Exception) -> Problem:
 
 def _to_invalid(error: RequestValidationError) -> Problem:
     problems = [
-        {"at": "/".join(str(part) for part in item["loc"]), "message": str(item["msg"])}
-        for item in error.errors()
+        {"at": "/".join(str(part)[:100] for part in item["loc"]), "message": str(item["msg"])}
+        for item in error.errors()[:_MAX_TOLD]
     ]
     first = problems[0]
     is_json = any(item["type"] == "json_invalid" for item in error.errors())

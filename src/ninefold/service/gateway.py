@@ -28,6 +28,8 @@ from ninefold.service.store.memory import MemoryCache
 from ninefold.service.store.objects import Objects
 from ninefold.service.visitors import Visitors
 
+_LEAVE_S = 5.0
+
 
 @dataclass
 class Gateway:
@@ -51,6 +53,8 @@ class Gateway:
     cache: MemoryCache = field(default_factory=MemoryCache)
     is_draining: bool = False
     """Set when the process was told to stop: readiness says so before connections are closed."""
+    watches: set[asyncio.Task[None]] = field(default_factory=set)
+    """Watch for clients that go; each ends with its request."""
     extras: dict[str, object] = field(default_factory=dict)
     """Room for what a surface keeps while the gateway runs."""
 
@@ -98,4 +102,6 @@ async def open_gateway(settings: Settings, url: URL, secret: str) -> AsyncIterat
         try:
             yield gateway
         finally:
-            await end_tasks(tasks)
+            if gateway.watches:  # by now all clients have gone; their jobs are being cancelled
+                await asyncio.wait(gateway.watches, timeout=_LEAVE_S)
+            await end_tasks([*tasks, *gateway.watches])

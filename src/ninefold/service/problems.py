@@ -11,7 +11,9 @@ from http import HTTPStatus
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
+
+from ninefold.service.json_answers import AsciiJSONResponse
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -50,7 +52,7 @@ Renderer = Callable[[Problem, Request], Response]
 def render_problem(problem: Problem, request: Request) -> Response:
     """Show a problem as RFC 9457 says."""
     content = to_content(problem, request.scope.get("ninefold.request_id"))
-    return JSONResponse(
+    return AsciiJSONResponse(
         content, problem.status, headers=problem.all_headers(), media_type=MEDIA_TYPE
     )
 

@@ -24,12 +24,13 @@ class Prompt:
     notices: tuple[str, ...] = ()
 
 
-def clean_prompt(text: str, name: str = "The prompt") -> Prompt:
+def clean_prompt(text: str, name: str = "The prompt", *, may_be_empty: bool = False) -> Prompt:
     """Return `text` without control characters and broken encoding.
 
     Args:
         text: any text.
         name: what to call it in a message.
+        may_be_empty: whether a text of nothing but white space is the same as none.
 
     Raises:
         UserError: nothing is left to draw, or the text is too long.
@@ -41,6 +42,8 @@ def clean_prompt(text: str, name: str = "The prompt") -> Prompt:
     is_kept = [unicodedata.category(character) not in _REMOVED for character in text]
     spaced = "".join(c if kept else " " for c, kept in zip(text, is_kept, strict=True))
     if not spaced.strip():
+        if may_be_empty and not text.strip():
+            return Prompt("")
         raise UserError(f"{name} is empty; give it words, such as 'a red apple'.")
     if all(is_kept):
         return Prompt(text)

@@ -194,3 +194,50 @@ async def test_the_surface_is_off_unless_it_is_asked_for(
     default = make_settings().__class__.model_fields["surfaces"].default
     async with running_service(make_settings(surfaces=",".join(default)), database_url) as service:
         assert (await service.http.get("/sdapi/v1/progress")).status_code == 404
+
+
+async def test_members_that_are_not_known_change_nothing_whatever_they_hold(
+    drawing_service: RunningService,
+) -> None:
+    members = {
+        "a": ("NaN", "null"),
+        "b": ("-Infinity", "null"),
+        "c": ("1e999", "null"),
+        "denoising_strength": ('{"a": [NaN, 1.5]}', '{"a": [null, 1.5]}'),
+        "e": ('"\\ud800"', '"\\ud800"'),
+        "f": ('{"\\udfff": "\\u0000"}', '{"\\udfff": "\\u0000"}'),
+        "g": ("9" * 4000, "9" * 4000),
+        "h": ("[" * 30 + "]" * 30, "[" * 30 + "]" * 30),
+    }
+    given = ", ".join(f'"{name}": {value}' for name, (value, _) in members.items())
+    answer = await drawing_service.http.post(
+        "/sdapi/v1/txt2img",
+        content=f'{{"prompt": "a red apple", "seed": 7, {given}}}',
+        headers={"Content-Type": "application/json"},
+    )
+    assert answer.status_code == 200, answer.text
+    document = json.loads(answer.content)
+    assert len(document["images"]) == 1
+    for name, (_, given_back) in members.items():
+        assert document["parameters"][name] == json.loads(given_back), name
+
+
+async def test_what_cannot_be_given_back_is_refused_before_anything_is_drawn(
+    service: RunningService,
+) -> None:
+    engine = FakeEngine()
+    await service.add_worker(engine)
+    for depth in (40, 400, 900, 20_000):
+        body = f'{{"prompt": "a", "x": {"[" * depth}{"]" * depth}}}'
+        answer = await service.http.post(
+            "/sdapi/v1/txt2img", content=body, headers={"Content-Type": "application/json"}
+        )
+        assert answer.status_code in (400, 422), depth
+    assert not engine.drawn
+
+
+async def test_a_blank_negative_prompt_is_none(drawing_service: RunningService) -> None:
+    body = {"prompt": "a red apple", "negative_prompt": " \n ", "cfg_scale": 1}
+    answer = await drawing_service.http.post("/sdapi/v1/txt2img", json=body)
+    assert answer.status_code == 200, answer.text
+    assert json.loads(answer.json()["info"])["negative_prompt"] == ""

@@ -48,28 +48,28 @@ async def test_events_go_on_where_a_reader_stopped(drawing_service: RunningServi
     assert polled.json()["events"] == later
 
 
-@pytest.mark.parametrize("wait", [0, 1])
-@pytest.mark.parametrize("last", ["9" * 30, "9" * 64, "9223372036854775808", "4611686018427387905"])
-async def test_a_number_that_no_event_can_have_is_refused(
-    service: RunningService, last: str, wait: int
-) -> None:
+async def test_a_number_that_no_event_can_have_is_refused(service: RunningService) -> None:
     job = await service.post("a red apple")
     url = f"/api/v1/jobs/{job['id']}/events"
-    for given in ({"headers": {"Last-Event-ID": last}}, {"params": {"after": last}}):
-        params = {"wait": str(wait), **given.get("params", {})}
-        answer = await service.http.get(url, params=params, headers=given.get("headers"))
-        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    for last in ("9" * 30, "9" * 64, "9223372036854775808", "4611686018427387905"):
+        for wait in "01":
+            for query, headers in (
+                (f"wait={wait}", {"Last-Event-ID": last}),
+                (f"after={last}", {}),
+            ):
+                answer = await service.http.get(f"{url}?{query}", headers=headers)
+                assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
-@pytest.mark.parametrize("last", ["", "abc", "-1", "1e3", "\xb2"])
 async def test_an_event_id_that_is_not_of_ours_begins_at_the_first(
-    service: RunningService, last: str
+    service: RunningService,
 ) -> None:
     job = await service.post("a red apple")
     url = f"/api/v1/jobs/{job['id']}/events?wait=0"
-    headers = {b"Last-Event-ID": last.encode("latin-1")}
-    answer = await service.http.get(url, headers=headers)
-    assert [event["seq"] for event in answer.json()["events"]] == [1]
+    for last in ("", "abc", "-1", "1e3", "\xb2"):
+        headers = {b"Last-Event-ID": last.encode("latin-1")}
+        answer = await service.http.get(url, headers=headers)
+        assert [event["seq"] for event in answer.json()["events"]] == [1]
 
 
 async def test_who_asked_may_cancel_and_nobody_else(service: RunningService) -> None:

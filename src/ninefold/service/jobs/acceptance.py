@@ -123,7 +123,9 @@ class Reception:
         seed = secrets.randbits(_SEED_BITS) if wish.seed is None else wish.seed
         notices: tuple[str, ...] = ()
         if values.get("negative_prompt"):
-            cleaned = clean_prompt(values["negative_prompt"], "The negative prompt")
+            cleaned = clean_prompt(
+                values["negative_prompt"], "The negative prompt", may_be_empty=True
+            )
             if len(cleaned.text) > settings.max_prompt_characters:
                 raise UserError(
                     "The negative prompt is too long; give at most "

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Request
-from fastapi.responses import JSONResponse
 from sqlalchemy import select
 from starlette.responses import Response
 
@@ -19,7 +18,8 @@ from ninefold.service.documents import JobDocument
 from ninefold.service.gateway import Gateway
 from ninefold.service.jobs.load import read_engine_info
 from ninefold.service.jobs.states import Status
-from ninefold.service.problems import Problem
+from ninefold.service.json_answers import AsciiJSONResponse, echo_of
+from ninefold.service.problems import Problem, invalid
 from ninefold.service.routes.automatic1111_bodies import (
     SAMPLER,
     DrawBody,
@@ -30,6 +30,7 @@ from ninefold.service.routes.automatic1111_bodies import (
 from ninefold.service.routes.pictures import load_preview
 from ninefold.service.routes.waiting import (
     accept_in_time,
+    attend,
     cancel,
     find,
     load_shown,
@@ -79,20 +80,34 @@ async def draw_pictures(
 ) -> Response:
     """Draw pictures; where it is interrupted, return none."""
     body.require_no_scripts()
+    parameters = await _read_parameters(request)  # before anything is drawn that could be lost
     sha256 = await _read_sha256(gateway)
     asked = (body.override_settings or {}).get("sd_model_checkpoint")
     wish = body.to_wish(None if asked is None else _find_model(gateway, str(asked), sha256))
     job_id, allowance = await accept_in_time(gateway, request, user, wish, PATIENCE_S)
-    job = await wait(gateway, request, job_id, PATIENCE_S)
+    async with attend(gateway, request, job_id):
+        job = await wait(gateway, request, job_id, PATIENCE_S)
     if job.status != "cancelled":
         require_shown(job)
     files = [] if body.send_images is False else await load_shown(gateway, job, "png")
     content = {
         "images": [base64.b64encode(data).decode() for data in files],
-        "parameters": body.model_dump(exclude_unset=True),
+        "parameters": parameters,
         "info": describe(job, list(shown(job)), sha256),
     }
-    return JSONResponse(content, headers=allowance.headers())
+    return AsciiJSONResponse(content, headers=allowance.headers())
+
+
+async def _read_parameters(request: Request) -> Any:
+    """Return the members of a body to be given back, those that are not known among them.
+
+    Raises:
+        Problem: they are nested too deeply (`invalid_request`).
+    """
+    try:
+        return echo_of(await request.json())
+    except ValueError as error:
+        raise invalid(f"The body cannot be given back: {error}.") from None
 
 
 @router.get("/progress")
@@ -283,7 +298,7 @@ def render(problem: Problem, _request: Request) -> Response:
         "errors": "",
         "code": problem.code,
     }
-    return JSONResponse(content, problem.status, headers=problem.all_headers())
+    return AsciiJSONResponse(content, problem.status, headers=problem.all_headers())
 
 
 SURFACE = SurfaceRoutes("automatic1111", (router,), ("/sdapi/v1",), render)

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from ninefold import __version__
 from ninefold.service.dependencies import TheGateway, TheRequester
 from ninefold.service.jobs.acceptance import Wish
+from ninefold.service.json_answers import AsciiJSONResponse
 from ninefold.service.problems import Problem
 from ninefold.service.routes.waiting import draw, load_shown, shown
 from ninefold.service.surfaces import SurfaceRoutes
@@ -83,7 +84,7 @@ async def generate_v3(
 def render(problem: Problem, _request: Request) -> Response:
     """Show a problem as JSON with a `detail`, never as HTML; clients look at the status."""
     content: dict[str, Any] = {"detail": problem.detail, "code": problem.code}
-    return JSONResponse(content, problem.status, headers=problem.all_headers())
+    return AsciiJSONResponse(content, problem.status, headers=problem.all_headers())
 
 
 SURFACE = SurfaceRoutes("craiyon", (router,), ("/generate", "/version", "/v3"), render)

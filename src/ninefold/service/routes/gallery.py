@@ -10,7 +10,7 @@ from ninefold.safety.verdict import Action
 from ninefold.service.dependencies import TheGateway, TheRequester
 from ninefold.service.page_answers import answer_page
 from ninefold.service.problems import Problem, not_found
-from ninefold.service.routes.jobs import JobId, find_job, problems, require_owner
+from ninefold.service.routes.jobs import JOB_ID, JobId, find_job, problems, require_owner
 from ninefold.service.routes.pictures import Digest
 from ninefold.service.store import publications
 from ninefold.service.store.publications import Order, PublishedDrawing
@@ -45,7 +45,7 @@ class ReportRequest(BaseModel):
 
     reason: Reason
     note: str = Field("", max_length=MAX_NOTE)
-    job_id: str | None = Field(None, max_length=64)
+    job_id: str | None = Field(None, pattern=JOB_ID)
 
 
 class ReportDocument(BaseModel):

@@ -6,8 +6,9 @@ tell of them, and the id of a queue's event is that of the job. Files are named 
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import aclosing, suppress
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
@@ -20,11 +21,13 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 from starlette.responses import Response
 
+from ninefold.service.attendance import Attendance
 from ninefold.service.byte_ranges import IMMUTABLE, respond
 from ninefold.service.dependencies import TheGateway, TheRequester, base_url
 from ninefold.service.gateway import Gateway
 from ninefold.service.jobs import transitions
 from ninefold.service.jobs.safe_steps import MEDIA_TYPES
+from ninefold.service.json_answers import AsciiJSONResponse
 from ninefold.service.problems import Problem, not_found
 from ninefold.service.routes.gradio_description import (
     FUNCTION,
@@ -35,8 +38,10 @@ from ninefold.service.routes.gradio_description import (
     info,
 )
 from ninefold.service.routes.gradio_messages import HEARTBEAT, Message, messages_of
+from ninefold.service.routes.jobs import JOB_ID, JobId
 from ninefold.service.routes.pictures import load_picture
-from ninefold.service.routes.waiting import accept_in_time
+from ninefold.service.routes.waiting import accept_in_time, cancel_at_last
+from ninefold.service.store.retry import retrying
 from ninefold.service.store.tables import Job
 from ninefold.service.surfaces import SurfaceRoutes
 
@@ -45,6 +50,9 @@ PATIENCE_S = 1800.0
 
 LOOK_AGAIN_S = 0.3
 """Seconds after which a stream looks for what its session joined meanwhile."""
+
+COME_BACK_S = 5.0
+"""Seconds that a client has to open another stream in which what it joined goes on."""
 
 _RECENT = timedelta(seconds=60)  # what ended longer ago was told on an earlier stream
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -73,7 +81,7 @@ class CancelBody(BaseModel):
     """Which event its session does not want any more."""
 
     session_hash: SessionHash
-    event_id: Annotated[str, Field(max_length=64)]
+    event_id: Annotated[str, Field(pattern=JOB_ID)]
 
 
 @router.get("/config")
@@ -102,7 +110,13 @@ async def join(
 @router.get(f"{PREFIX}/queue/data")
 async def follow_session(session_hash: str, request: Request, gateway: TheGateway) -> Response:
     """Stream what happens to all that a session asked for, until nothing is left."""
-    stream = _follow(gateway, _owner_of(session_hash), base_url(request, gateway))
+    owner = _owner_of(session_hash)
+
+    async def leave() -> None:
+        await _cancel_unless_back(gateway, owner, lambda: _unfinished_jobs(gateway, owner))
+
+    attendance = Attendance(gateway.watches, request, leave)
+    stream = _follow(gateway, owner, base_url(request, gateway), attendance)
     return StreamingResponse(stream, media_type="text/event-stream", headers=_HEADERS)
 
 
@@ -118,7 +132,7 @@ async def call(
 
 @router.get(f"{PREFIX}/call/{FUNCTION}/{{event_id}}")
 async def follow_call(
-    event_id: Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")],
+    event_id: JobId,
     request: Request,
     gateway: TheGateway,
 ) -> Response:
@@ -126,7 +140,14 @@ async def follow_call(
     url = base_url(request, gateway)
     if await gateway.reader.find(event_id, url) is None:
         raise not_found("event")
-    stream = _follow_one(gateway, event_id, url)
+
+    async def only_it() -> list[str]:
+        return [event_id]
+
+    attendance = Attendance(
+        gateway.watches, request, lambda: _cancel_unless_back(gateway, event_id, only_it)
+    )
+    stream = _follow_one(gateway, event_id, url, attendance)
     return StreamingResponse(stream, media_type="text/event-stream", headers=_HEADERS)
 
 
@@ -176,7 +197,48 @@ def _owner_of(session_hash: str) -> str:
     return f"g:{blake3(session_hash.encode()).hexdigest()[:32]}"
 
 
-async def _follow(gateway: Gateway, owner: str, url: str) -> AsyncIterator[bytes]:
+@contextmanager
+def _counted(gateway: Gateway, name: str) -> Iterator[None]:
+    """Count a stream of a session or an event among those that are open in this process."""
+    streams = _streams_of(gateway)
+    streams[name] += 1
+    try:
+        yield
+    finally:
+        streams[name] -= 1
+        if not streams[name]:
+            del streams[name]
+
+
+def _streams_of(gateway: Gateway) -> "Counter[str]":
+    streams = gateway.extras.setdefault("gradio streams", Counter())
+    if not isinstance(streams, Counter):
+        raise AssertionError("another surface keeps something under this name")
+    return streams
+
+
+async def _cancel_unless_back(
+    gateway: Gateway, name: str, find_jobs: Callable[[], Awaitable[Sequence[str]]]
+) -> None:
+    """Cancel what a stream told of that its client left, as Gradio's queue does.
+
+    Clients close a stream and open another when they join in between, so there is a little time.
+    """
+    await asyncio.sleep(COME_BACK_S)
+    if name not in _streams_of(gateway):
+        for job_id in await retrying(find_jobs):
+            await cancel_at_last(gateway, job_id)
+
+
+async def _unfinished_jobs(gateway: Gateway, owner: str) -> Sequence[str]:
+    statement = select(Job.id).where(Job.owner == owner, Job.ended_at.is_(None))
+    async with gateway.database.connect() as connection:
+        return (await connection.execute(statement)).scalars().all()
+
+
+async def _follow(
+    gateway: Gateway, owner: str, url: str, attendance: Attendance
+) -> AsyncIterator[bytes]:
     """Yield the messages of a session's jobs as they come, and close when none is left.
 
     Clients do not open another stream while they believe in this one, so what the session joined
@@ -193,15 +255,17 @@ async def _follow(gateway: Gateway, owner: str, url: str) -> AsyncIterator[bytes
             queue.put_nowait(None)
 
     try:
-        while True:
-            for job_id in await _jobs_of(gateway, owner):
-                if job_id not in telling:
-                    telling[job_id] = asyncio.create_task(tell(job_id))
-            if queue.empty() and all(task.done() for task in telling.values()):
-                yield _frame({"msg": "close_stream", "event_id": None})
-                return
-            for message in await _take(queue):
-                yield _frame(message)
+        async with attendance:
+            with _counted(gateway, owner):
+                while True:
+                    for job_id in await _jobs_of(gateway, owner):
+                        if job_id not in telling:
+                            telling[job_id] = asyncio.create_task(tell(job_id))
+                    if queue.empty() and all(task.done() for task in telling.values()):
+                        yield _frame({"msg": "close_stream", "event_id": None})
+                        return
+                    for message in await _take(queue):
+                        yield _frame(message)
     finally:
         for task in telling.values():
             task.cancel()
@@ -231,15 +295,23 @@ async def _jobs_of(gateway: Gateway, owner: str) -> list[str]:
         return list((await connection.execute(statement)).scalars())
 
 
-async def _follow_one(gateway: Gateway, job_id: str, url: str) -> AsyncIterator[bytes]:
-    async with aclosing(messages_of(gateway, job_id, url)) as messages:
-        async for message in messages:
-            if message is HEARTBEAT:
-                yield format_sse_event(event="heartbeat", data_str="null")
-            elif message["msg"] == "process_completed":
-                is_done, output = message["success"], message["output"]
-                content = json.dumps(output["data"] if is_done else output)
-                yield format_sse_event(event="complete" if is_done else "error", data_str=content)
+async def _follow_one(
+    gateway: Gateway, job_id: str, url: str, attendance: Attendance
+) -> AsyncIterator[bytes]:
+    async with attendance, aclosing(messages_of(gateway, job_id, url)) as messages:
+        with _counted(gateway, job_id):
+            async for frame in _frames_of(messages):
+                yield frame
+
+
+async def _frames_of(messages: AsyncIterator[Message]) -> AsyncIterator[bytes]:
+    async for message in messages:
+        if message is HEARTBEAT:
+            yield format_sse_event(event="heartbeat", data_str="null")
+        elif message["msg"] == "process_completed":
+            is_done, output = message["success"], message["output"]
+            content = json.dumps(output["data"] if is_done else output)
+            yield format_sse_event(event="complete" if is_done else "error", data_str=content)
 
 
 def _frame(message: Message) -> bytes:
@@ -264,7 +336,7 @@ def render(problem: Problem, _request: Request) -> Response:
             }
         ]
     status = 503 if problem.code == "too_busy" else problem.status
-    return JSONResponse(content, status, headers=problem.all_headers())
+    return AsciiJSONResponse(content, status, headers=problem.all_headers())
 
 
 SURFACE = SurfaceRoutes("gradio", (router,), ("/config", PREFIX), render)

@@ -7,7 +7,6 @@ the path. More pictures than one are an extension: they come as the captioned gr
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
@@ -22,6 +21,7 @@ from ninefold.generation.params import (
 from ninefold.service.dependencies import TheGateway, TheRequester
 from ninefold.service.jobs.acceptance import Wish
 from ninefold.service.jobs.safe_steps import MEDIA_TYPES
+from ninefold.service.json_answers import AsciiJSONResponse
 from ninefold.service.problems import Problem
 from ninefold.service.routes.pictures import load_grid, load_picture
 from ninefold.service.routes.waiting import draw, shown
@@ -104,7 +104,7 @@ def render(problem: Problem, _request: Request) -> Response:
     if problem.retry_after_s is not None:
         content["estimated_time"] = round(problem.retry_after_s, 1)
     status = 400 if problem.code == "invalid_request" else problem.status
-    return JSONResponse(content, status, headers=problem.all_headers())
+    return AsciiJSONResponse(content, status, headers=problem.all_headers())
 
 
 SURFACE = SurfaceRoutes("huggingface", (router,), ("/hf", "/models"), render)

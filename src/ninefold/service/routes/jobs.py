@@ -33,7 +33,10 @@ RETRY_MS = 2000
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
 
-JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+JOB_ID = r"^[A-Za-z0-9_-]{1,64}$"
+"""How every id of a job looks; nothing else is looked for in the database."""
+
+JobId = Annotated[str, Path(pattern=JOB_ID)]
 
 
 def problems(*codes: int) -> dict[int | str, dict[str, Any]]:

@@ -12,6 +12,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from starlette.responses import Response
 
 from ninefold.safety.verdict import Verdict
+from ninefold.service.attendance import Attendance
 from ninefold.service.dependencies import TheGateway, TheRequester
 from ninefold.service.documents import JobDocument
 from ninefold.service.gateway import Gateway
@@ -22,6 +23,7 @@ from ninefold.service.routes.openai_bodies import ImageBody, ModerationBody
 from ninefold.service.routes.pictures import load_picture, load_preview
 from ninefold.service.routes.waiting import (
     accept_in_time,
+    attend,
     draw,
     events_until_end,
     find,
@@ -63,7 +65,7 @@ async def generate_images(
     if body.stream:
         job_id, allowance = await accept_in_time(gateway, request, requester, wish, PATIENCE_S)
         return StreamingResponse(
-            _stream(gateway, request, job_id, body),
+            _stream(gateway, request, job_id, body, attend(gateway, request, job_id)),
             media_type="text/event-stream",
             headers={
                 **allowance.headers(),
@@ -153,18 +155,19 @@ async def _datum(gateway: Gateway, job: JobDocument, place: int, body: ImageBody
 
 
 async def _stream(
-    gateway: Gateway, request: Request, job_id: str, body: ImageBody
+    gateway: Gateway, request: Request, job_id: str, body: ImageBody, attendance: Attendance
 ) -> AsyncIterator[bytes]:
     partials: dict[int, int] = {}
     try:
-        async for event in events_until_end(gateway, job_id):
-            if event is None:
-                yield KEEPALIVE_COMMENT
-                continue
-            content = await _to_content(gateway, job_id, body, event, partials)
-            if content is not None:
-                yield format_sse_event(data_str=json.dumps(content), event=content["type"])
-        require_shown(await find(gateway, request, job_id))
+        async with attendance:
+            async for event in events_until_end(gateway, job_id):
+                if event is None:
+                    yield KEEPALIVE_COMMENT
+                    continue
+                content = await _to_content(gateway, job_id, body, event, partials)
+                if content is not None:
+                    yield format_sse_event(data_str=json.dumps(content), event=content["type"])
+            require_shown(await find(gateway, request, job_id))
         yield format_sse_event(data_str="[DONE]")
     except Problem as problem:
         error = json.dumps({"error": openai_problems.to_error(problem)})

@@ -7,8 +7,9 @@ otherwise, and take no heed of a Retry-After above a minute or two: they come ba
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
+from ninefold.service.json_answers import AsciiJSONResponse
 from ninefold.service.problems import Problem
 
 LONGEST_RETRY_AFTER_S = 60.0
@@ -30,7 +31,7 @@ _FINAL = frozenset({"drawing_failed", "cancelled"})
 def render(problem: Problem, _request: Request) -> Response:
     """Show a problem; the client's own retries do the right thing with it."""
     headers = {"x-should-retry": _should_retry(problem), **problem.all_headers()}
-    return JSONResponse({"error": to_error(problem)}, _status(problem), headers=headers)
+    return AsciiJSONResponse({"error": to_error(problem)}, _status(problem), headers=headers)
 
 
 def to_error(problem: Problem) -> dict[str, Any]:

@@ -45,11 +45,26 @@ async def read_start(request: Request, gateway: TheGateway) -> Response:
     return _draw_page(request, gateway, prompt=request.query_params.get("prompt", ""))
 
 
+async def read_form(request: Request, max_fields: int) -> dict[str, str]:
+    """Return the texts of a form; half characters, which UTF-8 cannot hold, are question marks.
+
+    Raises:
+        Problem: it cannot be read (`invalid_request`).
+    """
+    try:
+        form = await request.form(max_files=0, max_fields=max_fields)
+    except ValueError:  # a browser says that the form is in UTF-8; others name what they like
+        raise Problem(
+            400, "invalid_request", "The form cannot be read; send it in UTF-8."
+        ) from None
+    texts = {name: value for name, value in form.items() if isinstance(value, str)}
+    return {name: text.encode("utf-8", "replace").decode() for name, text in texts.items()}
+
+
 @router.post("/draw")
 async def draw(request: Request, gateway: TheGateway, requester: TheRequester) -> Response:
     """Take the form of a reader without scripts and lead to the drawing's page."""
-    form = await request.form(max_files=0, max_fields=30)
-    fields = {name: value for name, value in form.items() if isinstance(value, str)}
+    fields = await read_form(request, max_fields=30)
     try:
         job_id, _ = await accept(gateway, requester, wish_of(fields))
     except Problem as problem:

@@ -17,6 +17,7 @@ from ninefold.service.page_answers import answer_page
 from ninefold.service.problems import invalid, not_found
 from ninefold.service.routes.gallery import MAX_NOTE, storable
 from ninefold.service.routes.jobs import JobId, find_job, read_viewer
+from ninefold.service.routes.pages import read_form
 from ninefold.service.routes.pictures import Digest
 from ninefold.service.store.reports import APPEAL, Reason, add_report
 from ninefold.web.job_page import path_of
@@ -51,14 +52,14 @@ async def report(
 ) -> Response:
     """Keep what the form says and lead back to the drawing, which says thanks."""
     picture = _picture_of(await find_job(gateway, request, job_id), digest)
-    form = await request.form(max_files=0, max_fields=10)
+    form = await read_form(request, max_fields=10)
     async with gateway.database.begin() as connection:
         await add_report(
             connection,
             digest,
             job_id=job_id,
             reason=APPEAL if _is_restricted(picture) else _reason_of(form.get("reason")),
-            note=storable(str(form.get("note", "")))[:MAX_NOTE],
+            note=storable(form.get("note", ""))[:MAX_NOTE],
             reporter=requester.share,
         )
     return RedirectResponse(f"/g/{job_id}?told=1", 303)

@@ -1,5 +1,7 @@
 """Files around the pages: modules and stylesheets, the service worker, manifest, robots, oEmbed."""
 
+import re
+from contextlib import suppress
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -11,7 +13,7 @@ from ninefold.service.byte_ranges import IMMUTABLE
 from ninefold.service.dependencies import TheGateway, base_url
 from ninefold.service.page_answers import accepts_gzip, reader_of
 from ninefold.service.problems import Problem, not_found
-from ninefold.service.routes.jobs import find_job
+from ninefold.service.routes.jobs import JOB_ID, find_job
 from ninefold.service.routes.pages import find_grid
 from ninefold.web.assets import WORKER, assets, shell_files, static_url
 from ninefold.web.assets import version as current_version
@@ -114,11 +116,7 @@ async def read_oembed(
     """Return how a drawing's page may be shown in another page (oembed.com, type photo)."""
     if format != "json":
         raise Problem(501, "not_implemented", "oEmbed is answered as JSON only; use format=json.")
-    here, wanted = urlsplit(base_url(request, gateway)), urlsplit(url)
-    start, _, job_id = wanted.path.rpartition("/")
-    if wanted.netloc != here.netloc or start != "/g" or not 1 <= len(job_id) <= 64:
-        raise not_found("page of a drawing at this address")
-    job = await find_job(gateway, request, job_id)
+    job = await find_job(gateway, request, _job_at(url, base_url(request, gateway)))
     grid = await find_grid(gateway, request, job)
     if grid is None:
         raise not_found("finished drawing at this address")
@@ -136,3 +134,18 @@ async def read_oembed(
         **photo,
     }
     return JSONResponse(content, headers={"Access-Control-Allow-Origin": "*"})
+
+
+def _job_at(url: str, here: str) -> str:
+    """Return the id of the job whose page is at an address.
+
+    Raises:
+        Problem: it is not the address of such a page of this service.
+    """
+    with suppress(ValueError):  # what is no address at all
+        ours, wanted = urlsplit(here), urlsplit(url)
+        start, _, job_id = wanted.path.rpartition("/")
+        is_here = wanted.netloc == ours.netloc and start == f"{ours.path}/g"
+        if is_here and re.fullmatch(JOB_ID, job_id):
+            return job_id
+    raise not_found("page of a drawing at this address")

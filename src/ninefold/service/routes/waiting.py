@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from fastapi import Request
 
+from ninefold.service.attendance import Attendance
 from ninefold.service.dependencies import base_url
 from ninefold.service.documents import JobDocument, PictureDocument
 from ninefold.service.gateway import Gateway
@@ -19,6 +20,7 @@ from ninefold.service.jobs.events import Event
 from ninefold.service.limits import Allowance
 from ninefold.service.problems import Problem
 from ninefold.service.routes.pictures import load_picture
+from ninefold.service.store.retry import retrying
 from ninefold.service.submission import accept
 from ninefold.service.visitors import Requester
 
@@ -45,7 +47,13 @@ async def draw(
             `timed_out` when they did not come, and as `require_shown`.
     """
     job_id, allowance = await accept_in_time(gateway, request, requester, wish, patience_s)
-    return require_shown(await wait(gateway, request, job_id, patience_s)), allowance
+    async with attend(gateway, request, job_id):
+        return require_shown(await wait(gateway, request, job_id, patience_s)), allowance
+
+
+def attend(gateway: Gateway, request: Request, job_id: str) -> Attendance:
+    """Watch for a client from now on, whose job is cancelled when it goes before the job's end."""
+    return Attendance(gateway.watches, request, lambda: cancel_at_last(gateway, job_id))
 
 
 async def wait(gateway: Gateway, request: Request, job_id: str, patience_s: float) -> JobDocument:
@@ -78,7 +86,11 @@ async def accept_in_time(
         Problem: as `submission.accept`; `too_busy` when the wait would be longer.
     """
     job_id, allowance = await accept(gateway, requester, wish)
-    job = await find(gateway, request, job_id)
+    try:
+        job = await find(gateway, request, job_id)
+    except Exception:
+        await cancel_at_last(gateway, job_id)
+        raise
     if job.eta_s is not None and job.eta_s > patience_s:
         await cancel(gateway, job_id)
         raise Problem(
@@ -158,3 +170,8 @@ async def cancel(gateway: Gateway, job_id: str) -> None:
     """Cancel a job that nobody is going to see."""
     async with gateway.database.begin() as connection:
         await transitions.cancel(connection, job_id)
+
+
+async def cancel_at_last(gateway: Gateway, job_id: str) -> None:
+    """The same, even where the database is away for a while."""
+    await retrying(lambda: cancel(gateway, job_id))

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import procrastinate.exceptions
 import psycopg
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 _Result = TypeVar("_Result")
@@ -32,6 +32,9 @@ DATABASE_AWAY = (
 """What is raised while the server cannot be reached, or gave up the transaction."""
 
 
+UNSTORABLE = (DataError, psycopg.DataError)
+"""What is raised where a value is none that the server holds, such as a text with NUL in it."""
+
 _LIMIT_EXCEEDED = "54"
 """Class of the states that say a statement or a value is larger than the server can take."""
 
@@ -44,6 +47,11 @@ def is_away(error: BaseException) -> bool:
     return isinstance(error, DATABASE_AWAY) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
     )
+
+
+def is_unstorable(error: BaseException) -> bool:
+    """Tell whether the database cannot hold, or look for, a value that it was given."""
+    return isinstance(error, UNSTORABLE)
 
 
 async def retrying(
