@@ -32,6 +32,7 @@ from ninefold.cli import (
 )
 from ninefold.cli.messages import printable, tell
 from ninefold.errors import NinefoldError, UserError
+from ninefold.standard_streams import open_closed_streams
 
 DEBUG_VARIABLE = "NINEFOLD_DEBUG"
 """Environment variable that, when set to anything but 0, shows where an error came from."""
@@ -80,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: what follows the program's name; None takes the process's own.
     """
+    open_closed_streams()
     _write_any_character()
     try:
         command = typer.main.get_command(app)

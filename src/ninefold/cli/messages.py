@@ -6,6 +6,7 @@ the direction of writing. Standard output is left to results.
 
 import sys
 import unicodedata
+from contextlib import suppress
 
 _DANGEROUS = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 _JOINERS = frozenset("\u200c\u200d")
@@ -18,8 +19,9 @@ def printable(text: str, limit: int = 2000) -> str:
 
 
 def tell(message: str) -> None:
-    """Write one line to standard error."""
-    print(printable(message), file=sys.stderr, flush=True)
+    """Write one line to standard error; that nobody can read it stops nothing."""
+    with suppress(OSError, ValueError):  # whoever read it is gone, or it is closed
+        print(printable(message), file=sys.stderr, flush=True)
 
 
 def shorten(text: str, limit: int = 60) -> str:

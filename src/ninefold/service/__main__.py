@@ -17,10 +17,12 @@ from ninefold.service.settings import Settings, read_settings
 from ninefold.service.store.database import parse_database_url
 from ninefold.service.supervisor import LIFELINE_FD, LISTENER_FD, USER_MISTAKE, open_listener
 from ninefold.service.tracing import configure_tracing
+from ninefold.standard_streams import open_closed_streams
 
 
 def main(role: str) -> int:
     """Run a role until told to stop, and return the exit code."""
+    open_closed_streams()
     try:
         settings = read_settings()
         configure_logs(settings, role)
