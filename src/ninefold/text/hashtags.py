@@ -64,17 +64,18 @@ class WordSplitter:
         return [word for part in _SEPARATORS.split(tag) for word in self._split_part(part)]
 
     def _split_part(self, part: str) -> list[str]:
-        words: list[str] = []
+        # Each word as its pieces, all from the last: joining at every step would be quadratic.
+        words: list[list[str]] = []
         end = len(part)
         lengths = self._last_word_lengths(part.lower())
         while end > 0:
             word = part[end - lengths[end] : end]
             end -= len(word)
             if words and _belongs_together(word, words[-1]):
-                words[-1] = word + words[-1]
+                words[-1].append(word)
             else:
-                words.append(word)
-        return words[::-1]
+                words.append([word])
+        return ["".join(reversed(pieces)) for pieces in reversed(words)]
 
     def _last_word_lengths(self, part: str) -> list[int]:
         """For each prefix of `part`, the length of the last word of its cheapest split."""
@@ -113,6 +114,9 @@ class WordSplitter:
         return sorted({len(word) for word in self._costs})
 
 
-def _belongs_together(word: str, following: str) -> bool:
-    """Whether the split parted a possessive from its noun, or a number in the middle."""
-    return following == "'s" or (word[-1].isdigit() and following[0].isdigit())
+def _belongs_together(word: str, following: list[str]) -> bool:
+    """Whether the split parted a possessive from its noun, or a number in the middle.
+
+    `following` are the pieces of the word behind it, from the last.
+    """
+    return following == ["'s"] or (word[-1].isdigit() and following[-1][0].isdigit())

@@ -9,9 +9,8 @@ for the `min-dalle` preset alone; `TextTokenizer` is what the weights were train
 from pathlib import Path
 from typing import Self
 
-import emoji
-
 from ninefold.text.bpe import SPACE, BPETables, read_bpe_tables
+from ninefold.text.emoji_names import name_emoji
 from ninefold.text.encoded import BOS_ID, EOS_ID, EncodedText, TokenRow
 
 
@@ -34,7 +33,7 @@ class MinDalleTokenizer:
 
     def encode(self, text: str) -> EncodedText:
         """Encode one text. A text that is too long is cut off, `</s>` included."""
-        named = emoji.demojize(text, delimiters=("", ""))
+        named = name_emoji(text, ("", ""))
         plain = named.lower().encode("ascii", errors="ignore").decode("ascii")
         tokens = [BOS_ID]
         for word in filter(None, plain.split(" ")):

@@ -15,9 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-import emoji
-import ftfy
-
+from ninefold.text.emoji_names import name_emoji
+from ninefold.text.encoding_repair import repair
 from ninefold.text.hashtags import WORD_FREQUENCY_FILE, WordSplitter, split_at_boundaries
 from ninefold.transliteration import (
     Transliteration,
@@ -53,6 +52,7 @@ _REPETITION = re.compile(r"(\D)\1{3,}")
 _QUOTES = re.compile(r'[\s"]+')
 _COMMAS = re.compile(r"[\s,]+")
 _SPACE = re.compile(r"\s+")
+_LONG_NUMBER = re.compile(r"&#([0-9]{1000,}+);?")
 
 
 class TextNormalizer:
@@ -160,17 +160,22 @@ def transliteration_of_folder(folder: Path) -> Transliteration:
 
 def fix_encoding(text: str) -> str:
     """Repair mojibake, curly quotes, ligatures, control characters and lone surrogates."""
-    return ftfy.fix_text(text)
+    return repair(text)
 
 
 def unescape_html(text: str) -> str:
     """`&amp;lt;` to `<`: scraped captions are often escaped twice."""
-    return html.unescape(html.unescape(text))
+    return _unescape_once(_unescape_once(text))
 
 
-def name_emoji(text: str) -> str:
-    """A smile to `:grinning_face:`."""
-    return emoji.demojize(text)
+def _unescape_once(text: str) -> str:
+    # Python converts no number of more than 4,300 digits.
+    return html.unescape(_LONG_NUMBER.sub(lambda found: _shortened(found[1]), text))
+
+
+def _shortened(digits: str) -> str:
+    """`&#…;` of the same character: none, where more than nine digits are left."""
+    return f"&#{digits.lstrip('0')[:9] or '0'};"
 
 
 def open_cased_hashtags(text: str) -> str:
