@@ -1,0 +1,1 @@
+"""Foreign files, damaged at random: named errors alone, nothing run. See `test_foreign_files`."""
