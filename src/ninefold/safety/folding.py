@@ -2,7 +2,9 @@
 
 `fold` undoes what is never meant (invisible characters, other alphabets' look-alikes); `readings`
 gives every way in which digits, spaced letters and drawn-out letters may be meant. Both take any
-string and need time in proportion to its length. Knows nothing of what is looked for in the text.
+string and need time in proportion to its length. Scripts that put no spaces between words (Chinese,
+Japanese, Thai), and Korean, whose words take endings, are read a character at a time: there every
+row of characters is a row of words. Knows nothing of what is looked for in the text.
 """
 
 import functools
@@ -19,7 +21,7 @@ JOINED = "^"
 """What a word of `readings` begins with where it was put together from spaced letters."""
 
 _APOSTROPHES = frozenset("'`´‘’‛ʼ＇")
-_INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
+_INVISIBLE_LETTERS = frozenset("\u0640\u115f\u1160\u3164\uffa0")
 _BLANK_SYMBOLS = frozenset("\u2800")
 _DRAWN_OUT = re.compile(r"([^\W\d_])\1{2,}")
 _SPACED = re.compile(r"(?<!\S)[^\s*](?: [^\s*]){2,}(?!\S)")
@@ -27,6 +29,33 @@ _OVERRIDDEN = re.compile("\u202e([^\u202c\u202d\u2069\n]*)")
 _LEET = str.maketrans("0234578@$69", "ozeastbasgg")
 _ONES = ("i", "l")
 _EDGES = SYMBOLS.replace("@", "").replace("$", "")
+_UNSPACED = re.compile(
+    "[\u0e01-\u0e3a\u0e40-\u0e4d"  # Thai
+    "\u1100-\u11ff\uac00-\ud7a3"  # Korean
+    "\u3005-\u3007\u3041-\u309a\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"  # Japanese
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]"  # Chinese characters
+)
+"""Letters that are words of their own here."""
+
+_VOWEL_SIGNS = re.compile(
+    "[\u0900-\u0903\u093a\u093b\u093e-\u094f\u0955-\u0957\u0962\u0963"  # Devanagari
+    "\u0980-\u0983\u09be-\u09cd\u09d7\u09e2\u09e3"  # Bengali
+    "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e"  # Thai, tones as well
+    "\u3099\u309a]"  # Japanese, the marks of voiced sounds
+)
+"""Marks without which another word stands there; accents of other scripts are taken away."""
+
+_SAME = {
+    # Arabic letters as Persian and Urdu write them, and those that are put for each other.
+    **dict.fromkeys("\u0649\u06cc\u06d2", "\u064a"),
+    **dict.fromkeys("\u0629\u06c1\u06c3\u06be\u06d5", "\u0647"),
+    "\u06a9": "\u0643",
+    "\u0671": "\u0627",
+    # One sign of nasal vowels for the other.
+    "\u0901": "\u0902",
+    "\u0981": "\u0982",
+}
+_MASKED_LETTER = re.compile(r"(?<=[A-Za-z])(?:[^\w\s'`´‘’‛ʼ＇]|_)(?=[A-Za-z])")
 _MAX_STEPS = 8
 _MAX_LETTERS = 4  # of one character; a few Arabic ligatures stand for a whole sentence
 
@@ -45,7 +74,23 @@ def plain_words(folded: str) -> list[str]:
     """Return the words of a folded text as they stand; an inner `*` is kept ("n*de")."""
     for symbol in "@$!|":
         folded = folded.replace(symbol, " ")
-    return [word for word in (piece.strip("*") for piece in folded.split()) if word]
+    words = (piece.strip("*") for piece in folded.split())
+    return [part for word in words if word for part in _split_unspaced(word)]
+
+
+def masked_words(text: str) -> list[str]:
+    """Return the words of a text in which a sign inside a word stands for a letter ("n#de").
+
+    Such a sign is a `*` then; empty where there is none.
+    """
+    masked = _MASKED_LETTER.sub("*", text)
+    return plain_words(fold(masked)) if masked != text else []
+
+
+def _split_unspaced(word: str) -> list[str]:
+    if word.isascii() or word.startswith(JOINED):
+        return [word]
+    return _UNSPACED.sub(r" \g<0> ", word).split()
 
 
 def readings(text: str) -> list[list[str]]:
@@ -81,7 +126,8 @@ def _each(texts: list[str], *changes: Callable[[str], str]) -> list[str]:
 
 
 def _respell(text: str) -> str:
-    return " ".join(text.translate(_SPELLING).split())
+    # Composed again: Korean syllables, and Japanese letters with their marks.
+    return " ".join(unicodedata.normalize("NFC", text.translate(_SPELLING)).split())
 
 
 def _join_spaced(text: str) -> str:
@@ -102,9 +148,12 @@ def _leet_words(text: str, ones: dict[int, int]) -> Iterator[str]:
     for word in text.split():
         if any(map(str.isalpha, word)):
             meant = word.strip(_EDGES).translate(_LEET).translate(ones)
-            yield _DRAWN_OUT.sub(r"\1\1", meant)
+            yield from _split_unspaced(_DRAWN_OUT.sub(r"\1\1", meant))
         else:
             yield from plain_words(word)
+
+
+_TABLE = {**CONFUSABLES, **_SAME}
 
 
 class _Spelling:
@@ -130,17 +179,19 @@ def spell_character(character: str) -> str:
 
 def _base_letters(text: str) -> str:
     """Take the accents, the case and the foreign alphabet from a text, once."""
-    looked_alike = "".join(CONFUSABLES.get(character, character) for character in text)
+    looked_alike = "".join(_TABLE.get(character, character) for character in text)
     parts = unicodedata.normalize("NFKD", looked_alike).casefold()
     return "".join(
-        CONFUSABLES.get(part, part)
+        _TABLE.get(part, part)
         for part in unicodedata.normalize("NFKD", parts)
-        if not unicodedata.category(part).startswith("M")
+        if not unicodedata.category(part).startswith("M") or _VOWEL_SIGNS.match(part)
     )
 
 
 def _keep(character: str) -> str:
     if character in SYMBOLS:
+        return character
+    if _VOWEL_SIGNS.match(character):
         return character
     if character in _APOSTROPHES or character in _INVISIBLE_LETTERS:
         return ""

@@ -7,7 +7,7 @@ prompt comes from or what is done with the verdict. No word of a prompt is kept.
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ninefold.safety.folding import readings
+from ninefold.safety.folding import masked_words, readings
 from ninefold.safety.policy_file import (
     ZERO_TOLERANCE,
     Category,
@@ -57,7 +57,7 @@ class PromptPolicy:
         A negative prompt asks for the absence of what it names, so it matters only to rules that
         look for that. Any text will do; the time is in proportion to its length.
         """
-        prompts, negatives = readings(prompt), readings(negative_prompt or "")
+        prompts, negatives = _ways(prompt), _ways(negative_prompt or "")
         verdicts = [rules.check(prompts, negatives) for rules in self._rule_sets]
         found = [verdict for verdict in verdicts if verdict is not None]
         silent = Verdict(Action.ALLOW, self.version)
@@ -73,6 +73,11 @@ class PromptPolicy:
         if verdict.is_refused:
             raise RefusedError(verdict)
         return verdict
+
+
+def _ways(text: str) -> list[list[str]]:
+    masked = masked_words(text)
+    return [*readings(text), *([masked] if masked else ())]
 
 
 class _RuleSet:
@@ -109,7 +114,14 @@ class _RuleSet:
 
     def _find(self, words: list[str]) -> list[Found]:
         """Return the phrases in a text, without those inside an allowed phrase."""
-        found = self._index.find(self._index.expand(words))
+        expanded = self._index.expand(words)
+        ways = [expanded]
+        # As it stands, since words of other languages are not made of English ones; and mended.
+        ways += [way for way in (words, self._index.mend(expanded)) if way != expanded]
+        return [item for way in ways for item in self._free(way)]
+
+    def _free(self, words: list[str]) -> list[Found]:
+        found = self._index.find(words)
         allowed = [item for item in found if item.group == _ALLOWED]
         free: dict[int, int] = {}
         for item in allowed:

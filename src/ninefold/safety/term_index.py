@@ -8,12 +8,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from ninefold.safety.folding import JOINED, fold, plain_words
+from ninefold.safety.ordinary_words import ORDINARY
 
 MIN_STEM = 3
 """Fewest letters before a `*`."""
 
+WHOLE = "-other"
+"""Ending of the names of groups in other languages: hidden words are laid open in English alone,
+where it is known which words make up longer ones."""
+
 _MIN_PIECE = 3
 _MAX_GLUED = 60
+_MIN_PARTED = 4
+_MAX_FRAGMENT = 4
+_KEY = str.maketrans("0234578@$691l!|", "ozeastbasggiiii")
 _VOWELS = "aeiou"
 
 
@@ -38,6 +46,7 @@ class TermIndex:
                 self._add(parse_phrase(phrase), group)
         self._stem_lengths = sorted({len(stem) for stem in self._stems})
         self._longest = max(map(len, self._words), default=0)
+        self._by_ones = {_key(word): word for word in sorted(self._words) if word.isalpha()}
         self._masked = {mask: word for word in sorted(self._words) for mask in _masks(word)}
 
     def find(self, words: list[str]) -> list[Found]:
@@ -60,11 +69,34 @@ class TermIndex:
         pieces = {word: self._expand_word(word) for word in set(words)}
         return [piece for word in words for piece in pieces[word]]
 
+    def mend(self, words: list[str]) -> list[str]:
+        """Return the words with those in one piece that were parted ("na ked"), if any were."""
+        mended, place = [], 0
+        while place < len(words):
+            size = next((size for size in (2, 3) if self._is_parted(words[place:], size)), 1)
+            mended.append("".join(words[place : place + size]))
+            place += size
+        return mended
+
+    def _is_parted(self, words: list[str], size: int) -> bool:
+        parts = words[:size]
+        if len(parts) < size or not all(map(str.isalpha, parts)):
+            return False
+        word = "".join(parts)
+        return (
+            word in self._words
+            and len(word) >= _MIN_PARTED
+            and min(map(len, parts)) <= _MAX_FRAGMENT
+            and not all(part in ORDINARY or part in self._words for part in parts)
+        )
+
     def _add(self, phrase: tuple[str, ...], group: str) -> None:
         first, rest = phrase[0], phrase[1:]
         is_stem = first.endswith("*")
         table = self._stems if is_stem else self._exact
         table.setdefault(first.removesuffix("*"), []).append((rest, group))
+        if group.endswith(WHOLE):
+            return
         for word in phrase:
             bare = word.removesuffix("*")
             if len(bare) >= _MIN_PIECE:
@@ -81,6 +113,10 @@ class TermIndex:
     def _expand_word(self, word: str) -> list[str]:
         if word.startswith(JOINED):
             return self._find_pieces(word.removeprefix(JOINED))
+        if any(map(str.isdecimal, word)) and not word.isdecimal():
+            known = self._by_ones.get(_key(word))
+            if known:
+                return [known]
         if "*" in word:
             meant = self._masked.get(word)
             return [meant] if meant else word.replace("*", " ").split()
@@ -140,6 +176,11 @@ def parse_phrase(phrase: str) -> tuple[str, ...]:
         if word.endswith("*") and len(word) <= MIN_STEM:
             raise ValueError(f"at least {MIN_STEM} letters have to stand before a *")
     return tuple(words)
+
+
+def _key(word: str) -> str:
+    """Return a word with letters for digits, where 1, i and l are the same."""
+    return word.translate(_KEY)
 
 
 def _follow(rest: tuple[str, ...], words: list[str]) -> bool:
