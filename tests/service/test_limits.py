@@ -1,17 +1,32 @@
 """Laws of the limits: many keys cost no more than few, and what is past is forgotten."""
 
 import asyncio
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ninefold.service.limits import RateLimits
 from ninefold.service.problems import Problem
+from ninefold.service.visitors import Requester, Tier, address_share, new_id
 from tests.service.conftest import MakeSettings
 from tests.service.running import SECRET
 
 pytestmark = pytest.mark.anyio
+
+_TIER = Tier("anonymous", "normal", 60.0, "3/hour", 1)
+
+
+def visitor(name: str | None, *, network: str, rate: str = "3/hour") -> Requester:
+    """A visitor with a cookie, or a newcomer without one."""
+    tier = dataclasses.replace(_TIER, rate=rate)
+    if name is None:
+        return Requester(f"v:{new_id()}", address_share(network), network, tier, is_new=True)
+    return Requester(f"v:{name}", f"v:{name}", network, tier)
 
 
 async def test_a_burst_of_different_prompts_is_counted_without_a_thread_for_each(
@@ -28,16 +43,132 @@ async def test_a_burst_of_different_prompts_is_counted_without_a_thread_for_each
 
     monkeypatch.setattr(asyncio, "to_thread", counted)
     for number in range(300):
-        await limits.take_prompt(f"prompt {number}")
+        await limits.take(visitor("one", network="first", rate="10000/minute"), f"prompt {number}")
     await asyncio.sleep(0.1)
-    await limits.take_prompt("one more")
+    await limits.take(visitor("one", network="first", rate="10000/minute"), "one more")
     await asyncio.sleep(0.2)
     assert calls < 10
 
 
 async def test_a_prompt_is_counted_however_many_others_come(make_settings: MakeSettings) -> None:
-    limits = RateLimits(make_settings(prompt_rate="2/minute"), SECRET)
+    limits = RateLimits(make_settings(prompt_rate="4/minute"), SECRET)
     for number in range(50):
-        await limits.take_prompt("a red apple" if number < 2 else f"prompt {number}")
+        who = visitor("one", network="first", rate="100/minute")
+        await limits.take(who, "a red apple" if number < 2 else f"prompt {number}")
+    with pytest.raises(Problem, match="more than 2 jobs"):  # of a network
+        await limits.take(visitor("three", network="first"), "a red apple")
+    for name in ("four", "five"):
+        await limits.take(visitor(name, network="second"), "a red apple")
+    with pytest.raises(Problem, match="more than 4 jobs"):
+        await limits.take(visitor("six", network="third"), "a red apple")
+
+
+async def test_a_job_costs_what_is_drawn_for_it(make_settings: MakeSettings) -> None:
+    limits = RateLimits(make_settings(), SECRET)
+    who = visitor("one", network="first", rate="2/hour")
+    for number in range(18):
+        await limits.take(who, f"prompt {number}", pictures=1)
     with pytest.raises(Problem, match="more than 2 jobs"):
-        await limits.take_prompt("a red apple")
+        await limits.take(who, "one more", pictures=1)
+    other = visitor("two", network="first", rate="2/hour")
+    await limits.take(other, "a", pictures=16)
+    with pytest.raises(Problem):
+        await limits.take(other, "b", pictures=9)
+    await limits.take(other, "c", pictures=2)
+
+
+QUOTAS = {
+    "address_rate": "9/hour",
+    "prompt_rate": "12/hour",
+    "refusals": "3/hour",
+    "address_refusals": "9/hour",
+}
+ASKS = st.lists(
+    st.one_of(
+        st.tuples(st.just("draw"), st.sampled_from("pq"), st.integers(1, 36)),
+        st.tuples(st.just("refused"), st.just(""), st.just(1)),
+    ),
+    max_size=25,
+)
+
+
+async def do(limits: RateLimits, who: Requester, ask: tuple[str, str, int]) -> str:
+    kind, prompt, pictures = ask
+    try:
+        await limits.require_few_strikes(who)
+        if kind == "refused":
+            await limits.strike(who)
+            return "refused"
+        await limits.take(who, prompt, pictures)
+    except Problem as problem:
+        return problem.code
+    return "accepted"
+
+
+async def all_of(limits: RateLimits, who: Requester, prompts: str) -> list[str]:
+    return [await do(limits, who, ("draw", prompt, 9)) for prompt in prompts]
+
+
+@given(asks=ASKS, has_cookie=st.booleans())
+@hypothesis.settings(
+    max_examples=25, deadline=None, suppress_health_check=list(hypothesis.HealthCheck)
+)
+def test_what_a_visitor_does_takes_nothing_from_others(
+    make_settings: MakeSettings, asks: list[tuple[str, str, int]], has_cookie: bool
+) -> None:
+    async def check() -> None:
+        settings = make_settings(**QUOTAS)
+        quiet, loud = RateLimits(settings, SECRET), RateLimits(settings, SECRET)
+        for ask in asks:  # a cookie is who it was; without one each request is a newcomer's
+            await do(loud, visitor("one" if has_cookie else None, network="first"), ask)
+        # Another network may do all that it may where nothing happened before.
+        for number in range(4):
+            other = visitor(f"other {number}", network="second")
+            answers = [await all_of(limits, other, "pqpq") for limits in (quiet, loud)]
+            assert answers[0] == answers[1]
+        # Another visitor of the same network has a share of their own, also without a cookie yet
+        # where the first has one.
+        refusals = sum(kind == "refused" for kind, _, _ in asks)
+        if has_cookie or refusals < 9:
+            mate = visitor("mate", network="first")
+            assert await all_of(loud, mate, "xyz") == ["accepted"] * 3
+        if has_cookie:
+            assert await all_of(loud, visitor(None, network="first"), "xyz") == ["accepted"] * 3
+
+    asyncio.run(check())
+
+
+async def test_twenty_refusals_without_a_cookie_shut_no_newcomer_out(
+    make_settings: MakeSettings,
+) -> None:
+    limits = RateLimits(make_settings(), SECRET)
+    for _ in range(20):
+        assert await do(limits, visitor(None, network="first"), ("refused", "", 1)) == "refused"
+    assert await do(limits, visitor(None, network="first"), ("draw", "p", 9)) == "accepted"
+    for _ in range(200):
+        await do(limits, visitor(None, network="first"), ("refused", "", 1))
+    # Then work is asked for, which a newcomer's browser does; nobody is shut out.
+    with pytest.raises(Problem) as caught:
+        await limits.require_few_strikes(visitor(None, network="first"))
+    assert caught.value.code == "proof_of_work"
+    assert await do(limits, visitor("other", network="second"), ("draw", "p", 9)) == "accepted"
+
+
+async def test_who_is_refused_too_often_is_shut_out_alone(make_settings: MakeSettings) -> None:
+    limits = RateLimits(make_settings(**QUOTAS), SECRET)
+    one, mate = visitor("one", network="first"), visitor("mate", network="first")
+    answers = [await do(limits, one, ("refused", "", 1)) for _ in range(5)]
+    assert answers == ["refused"] * 3 + ["too_many_refusals"] * 2
+    assert await do(limits, mate, ("draw", "p", 9)) == "accepted"
+
+
+async def test_requests_that_are_rejected_use_up_nothing(make_settings: MakeSettings) -> None:
+    limits = RateLimits(make_settings(**QUOTAS), SECRET)
+    one = visitor("one", network="first")
+    answers = [await do(limits, one, ("draw", "p", 9)) for _ in range(100)]
+    assert answers == ["accepted"] * 3 + ["rate_limited"] * 97
+    for name in ("two", "three"):
+        answers = await all_of(limits, visitor(name, network="first"), "xyz")
+        assert answers == ["accepted"] * 3
+    assert await all_of(limits, visitor("four", network="first"), "x") == ["rate_limited"]
+    assert await all_of(limits, visitor("five", network="second"), "pp") == ["accepted"] * 2

@@ -14,6 +14,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from ninefold import __version__
 from ninefold.service import metrics
+from ninefold.service.dependencies import keep_newcomer
 from ninefold.service.gateway import Gateway
 from ninefold.service.hosts import RefuseForeign
 from ninefold.service.problems import Problem, invalid
@@ -111,7 +112,9 @@ def _add_error_handlers(app: FastAPI, surfaces: Sequence[SurfaceRoutes]) -> None
         problem = to_problem(error)
         if request.method == "POST":
             metrics.REJECTED.labels(problem.code).inc()
-        return render_for(surfaces, problem, request)
+        response = render_for(surfaces, problem, request)
+        keep_newcomer(response, request, problem)
+        return response
 
     kinds = (
         Problem,

@@ -23,6 +23,10 @@ from ninefold.service.visitors import (
     tiers_of,
 )
 
+_TURNED_AWAY = frozenset(
+    {"prompt_refused", "proof_of_work", "rate_limited", "too_busy", "too_many_refusals"}
+)
+
 _TIERS: tuple[TierName, ...] = ("key", "priority")
 
 
@@ -45,8 +49,25 @@ async def get_requester(request: Request, response: Response, gateway: TheGatewa
     """
     requester = await identify(request, gateway)
     if requester.is_new:
+        request.state.newcomer = requester
         set_cookie(response, request, gateway, requester)
     return requester
+
+
+async def get_reporter(request: Request, gateway: TheGateway) -> Requester:
+    """Return who sends the request, and give no cookie: a report makes nobody a visitor.
+
+    Raises:
+        Problem: the API key is not one of ours (`invalid_api_key`).
+    """
+    return await identify(request, gateway)
+
+
+def keep_newcomer(response: Response, request: Request, problem: Problem) -> None:
+    """Let a newcomer who was turned away keep who it is, so that it is counted by itself."""
+    newcomer = getattr(request.state, "newcomer", None)
+    if newcomer is not None and problem.code in _TURNED_AWAY:
+        set_cookie(response, request, request.app.state.gateway, newcomer)
 
 
 async def identify(request: Request, gateway: Gateway) -> Requester:
@@ -127,3 +148,4 @@ def base_url(request: Request, gateway: Gateway) -> str:
 
 
 TheRequester = Annotated[Requester, Depends(get_requester)]
+TheReporter = Annotated[Requester, Depends(get_reporter)]

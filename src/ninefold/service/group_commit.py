@@ -72,7 +72,7 @@ class GroupCommit:
         """
         ask = _Ask(prepared, requester, key)
         if key is None:  # with a key it counts only where it is not answered already
-            ask.allowance = await self._limits.take(requester)
+            ask.allowance = await self._take(ask)
         return await self._rounds.ask(ask)
 
     async def _commit(self, asks: Sequence[_Ask]) -> list[_Answer]:
@@ -81,11 +81,15 @@ class GroupCommit:
             for ask in asks:
                 if ask not in placed and ask.allowance is None:
                     try:
-                        ask.allowance = await self._limits.take(ask.requester)
+                        ask.allowance = await self._take(ask)
                     except Problem as problem:
                         placed[ask] = problem
             placed |= await self._place(connection, [ask for ask in asks if ask not in placed])
         return [_answer(ask, placed[ask]) for ask in asks]
+
+    async def _take(self, ask: _Ask) -> Allowance:
+        prepared = ask.prepared
+        return await self._limits.take(ask.requester, prepared.prompt, prepared.params.num_drawn)
 
     async def _replay(
         self, connection: AsyncConnection, asks: Sequence[_Ask]

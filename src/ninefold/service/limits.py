@@ -5,6 +5,7 @@ for work where a network asks for much at once. Knows nothing of waits and queue
 for `jobs/acceptance.py` to refuse.
 """
 
+import asyncio
 import hashlib
 import time
 from dataclasses import dataclass
@@ -16,16 +17,19 @@ from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
 
 from ninefold.errors import UserError
+from ninefold.service.jobs.ladder import FULL_COUNT
 from ninefold.service.problems import Problem
 from ninefold.service.proof_of_work import CHALLENGE_S, ProofOfWork
 from ninefold.service.settings import Settings
-from ninefold.service.visitors import Requester
+from ninefold.service.visitors import Requester, address_share
 
 _ONCE = RateLimitItemPerSecond(1, CHALLENGE_S)
 """A solution counts once while its challenge holds."""
 
-_FORGETTING_S = 60.0
+PROMPT_PARTS = 2
+"""A network may use this part of a prompt's rate, so that as much is left to any other."""
 
+_FORGETTING_S = 60.0
 
 _MEMORY = "async+memory://"
 
@@ -71,7 +75,11 @@ class Allowance:
 
 
 class RateLimits:
-    """Counts requests."""
+    """Counts requests: a visitor's first, then the network's, then the prompt's.
+
+    What is refused by one of them counts against none. A network may use half of a prompt's
+    rate and a visitor a part of the network's, so nobody uses up what another network may do.
+    """
 
     def __init__(self, settings: Settings, secret: str) -> None:
         """Count in the storage and up to the rates that the settings name.
@@ -92,91 +100,161 @@ class RateLimits:
         if not isinstance(storage, Storage):
             raise UserError("NINEFOLD_LIMITS_STORAGE is not a storage for asynchronous use.")
         self._limiter = MovingWindowRateLimiter(storage)
+        self._taking = asyncio.Lock()
         self._address_rate = parse_rate(settings.address_rate)
         self._prompt_rate = parse_rate(settings.prompt_rate)
+        self._prompt_part = _part(self._prompt_rate, PROMPT_PARTS)
         self._refusals = parse_rate(settings.refusals)
+        self._address_refusals = parse_rate(settings.address_refusals)
         burst = settings.proof_of_work_above
         self._burst = None if burst is None else parse_rate(burst)
         self._work = ProofOfWork(secret, settings.proof_of_work_steps)
 
-    async def take(self, requester: Requester) -> Allowance:
-        """Count a request and return what is left.
+    async def take(
+        self, requester: Requester, prompt: str, pictures: int = FULL_COUNT
+    ) -> Allowance:
+        """Count a job and return what is left to the visitor.
+
+        Args:
+            requester: who asks.
+            prompt: what for; it is counted by a hash.
+            pictures: that are drawn for it; nine count as one job.
 
         Raises:
             Problem: work has to be done first (`proof_of_work`), or nothing was left
-                (`rate_limited`).
+                (`rate_limited`). Then nothing was counted.
         """
         tier = requester.tier
-        if self._burst is not None and tier.name == "anonymous":
-            await self._require_work(self._burst, requester)
-        checks: list[tuple[RateLimitItem, str, str]] = [
-            (parse_rate(tier.rate), tier.name, requester.share)
-        ]
-        if tier.name == "anonymous":
-            checks.insert(0, (self._address_rate, "address", requester.address))
-        allowance: Allowance | None = None
-        for rate, name, who in checks:
-            is_free = await self._limiter.hit(rate, name, who)
-            allowance = await self._allowance(rate, name, who)
-            if not is_free:
-                raise _too_many(allowance)
-        if allowance is None:
-            raise AssertionError("there is a limit for everybody")
-        return allowance
+        is_anonymous = tier.name == "anonymous"
+        digest = hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()
+        network = requester.address if is_anonymous else requester.share
+        visitor: _Count = (parse_rate(tier.rate), tier.name, (requester.share,))
+        counts = [visitor]
+        if is_anonymous:
+            counts.append((self._address_rate, "address", (requester.address,)))
+        counts.append((self._prompt_part, "prompt of network", (digest, network)))
+        counts.append((self._prompt_rate, "prompt", (digest,)))
+        items = [(_by_pictures(rate), name, who) for rate, name, who in counts]
+        # A job that is larger than a whole rate takes all of it; the same is counted everywhere.
+        cost = max(1, min(pictures, *(item.amount for item, _, _ in items)))
+        async with self._taking:  # so that nobody counts between the look and the count
+            proof = await self._require_work(requester)
+            for (rate, name, who), (item, _, _) in zip(counts, items, strict=True):
+                if not await self._limiter.test(item, name, *who, cost=cost):
+                    raise _too_many(await self._allowance(rate, name, *who))
+            for item, name, who in items:
+                await self._limiter.hit(item, name, *who, cost=cost)
+            await self._count_work(requester, proof)
+        rate, name, who = visitor
+        return await self._allowance(rate, name, *who)
 
-    async def _require_work(self, burst: RateLimitItem, requester: Requester) -> None:
-        if await self._limiter.hit(burst, "burst", requester.address):
-            return
+    async def _require_work(self, requester: Requester) -> str | None:
+        """Return the name of the challenge that was solved; None where none has to be.
+
+        Raises:
+            Problem: one has to be (`proof_of_work`).
+        """
+        if requester.tier.name != "anonymous":
+            return None
+        for rate, name in self._demands():
+            if not await self._limiter.test(rate, name, requester.address):
+                break
+        else:
+            return None
         proof = requester.proof
-        name = None if proof is None else self._work.solved(proof, requester.address)
-        if name is not None and await self._limiter.hit(_ONCE, "proof", name):
-            return
-        allowance = await self._allowance(burst, "burst", requester.address)
+        solved = None if proof is None else self._work.solved(proof, requester.address)
+        if solved is not None and await self._limiter.test(_ONCE, "proof", solved):
+            return solved
+        stats = await self._limiter.get_window_stats(rate, name, requester.address)
+        reset_s = _seconds_until(stats.reset_time)
         raise Problem(
             429,
             "proof_of_work",
             "Much is being asked for from your network at once; ask again in "
-            f"{allowance.reset_s} seconds. Programs may solve the challenge instead.",
-            retry_after_s=allowance.reset_s,
+            f"{reset_s} seconds. Programs may solve the challenge instead.",
+            retry_after_s=reset_s,
             extra={"challenge": self._work.challenge(requester.address)},
         )
 
-    async def take_prompt(self, prompt: str) -> None:
-        """Count a prompt, by a hash of it.
+    def _demands(self) -> list[tuple[RateLimitItem, str]]:
+        """Return the limits of a network above which each job takes some work."""
+        burst = [] if self._burst is None else [(self._burst, "burst")]
+        return [*burst, (self._address_refusals, "refusals of network")]
 
-        Raises:
-            Problem: it was asked for too often (`rate_limited`).
-        """
-        digest = hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()
-        if not await self._limiter.hit(self._prompt_rate, "prompt", digest):
-            raise _too_many(await self._allowance(self._prompt_rate, "prompt", digest))
+    async def _count_work(self, requester: Requester, proof: str | None) -> None:
+        if proof is not None:
+            await self._limiter.hit(_ONCE, "proof", proof)
+        elif self._burst is not None and requester.tier.name == "anonymous":
+            await self._limiter.hit(self._burst, "burst", requester.address)
 
     async def strike(self, requester: Requester) -> None:
-        """Count a refused prompt against a visitor."""
-        await self._limiter.hit(self._refusals, "refusals", requester.share)
+        """Count a refused prompt against a visitor and, without a key, against the network."""
+        if visitor := _visitor_of(requester):
+            await self._limiter.hit(self._refusals, "refusals", visitor)
+        if requester.tier.name != "anonymous":
+            return
+        # What was solved to be heard at all is used up, too.
+        proof = requester.proof
+        solved = None if proof is None else self._work.solved(proof, requester.address)
+        if solved is not None:
+            await self._limiter.hit(_ONCE, "proof", solved)
+        await self._limiter.hit(self._address_refusals, "refusals of network", requester.address)
 
     async def require_few_strikes(self, requester: Requester) -> None:
         """Refuse a visitor whose prompts were refused too often.
 
-        Raises:
-            Problem: they were (`too_many_refusals`).
-        """
-        if await self._limiter.test(self._refusals, "refusals", requester.share):
-            return
-        allowance = await self._allowance(self._refusals, "refusals", requester.share)
-        raise Problem(
-            429,
-            "too_many_refusals",
-            f"{allowance.quota} of your prompts were refused; nothing more is drawn for you for "
-            f"{allowance.reset_s} seconds. If that is a mistake, tell whoever runs this service.",
-            retry_after_s=allowance.reset_s,
-            headers={"x-should-retry": "false"},
-        )
+        A network from which too many came is not shut out, since others are behind it: each job
+        from it takes some work first.
 
-    async def _allowance(self, rate: RateLimitItem, name: str, who: str) -> Allowance:
-        stats = await self._limiter.get_window_stats(rate, name, who)
-        reset_s = max(1, int(stats.reset_time - time.time() + 0.999))
-        return Allowance(name, rate.amount, rate.get_expiry(), stats.remaining, reset_s)
+        Raises:
+            Problem: the visitor's own were too many (`too_many_refusals`), or the network's and
+                the work is yet to be done (`proof_of_work`).
+        """
+        visitor = _visitor_of(requester)
+        if visitor and not await self._limiter.test(self._refusals, "refusals", visitor):
+            stats = await self._limiter.get_window_stats(self._refusals, "refusals", visitor)
+            reset_s = _seconds_until(stats.reset_time)
+            raise Problem(
+                429,
+                "too_many_refusals",
+                f"{self._refusals.amount} of your prompts were refused; nothing more is drawn for "
+                f"you for {reset_s} seconds. If that is a mistake, tell whoever runs this service.",
+                retry_after_s=reset_s,
+                headers={"x-should-retry": "false"},
+            )
+        if not await self._limiter.test(
+            self._address_refusals, "refusals of network", requester.address
+        ):
+            await self._require_work(requester)
+
+    async def _allowance(self, rate: RateLimitItem, name: str, *who: str) -> Allowance:
+        stats = await self._limiter.get_window_stats(_by_pictures(rate), name, *who)
+        reset_s = _seconds_until(stats.reset_time)
+        remaining = stats.remaining // FULL_COUNT
+        return Allowance(name, rate.amount, rate.get_expiry(), remaining, reset_s)
+
+
+_Count = tuple[RateLimitItem, str, tuple[str, ...]]
+"""A rate in jobs, its name, and whom it is counted for."""
+
+
+def _visitor_of(requester: Requester) -> str | None:
+    """Return whom a refusal is counted for; None for a client that only its network tells."""
+    who = requester.owner if requester.is_new else requester.share
+    return None if who == address_share(requester.address) else who
+
+
+def _by_pictures(rate: RateLimitItem) -> RateLimitItem:
+    """Return a rate of jobs as one of pictures: what a job costs is what is drawn for it."""
+    return type(rate)(rate.amount * FULL_COUNT, rate.multiples)
+
+
+def _part(rate: RateLimitItem, parts: int) -> RateLimitItem:
+    return type(rate)(max(1, rate.amount // parts), rate.multiples)
+
+
+def _seconds_until(moment: float) -> int:
+    return max(1, int(moment - time.time() + 0.999))
 
 
 def parse_rate(text: str) -> RateLimitItem:

@@ -90,7 +90,6 @@ async def _prepare(gateway: Gateway, requester: Requester, wish: Wish) -> Prepar
         async with gateway.database.begin() as connection:
             await decisions.record_prompt(connection, problem.verdict, prompt=kept)
         raise
-    await gateway.limits.take_prompt(prepared.prompt)
     return prepared
 
 

@@ -54,6 +54,11 @@ class Requester:
     proof: str | None = None
     """Solution of a challenge that came with the request."""
 
+    @property
+    def network(self) -> str | None:
+        """The address where it is part of the fair order: without a key."""
+        return self.address if self.tier.name == "anonymous" else None
+
 
 def tiers_of(settings: Settings) -> dict[TierName, Tier]:
     """Return the tiers as the settings have them."""

@@ -186,11 +186,18 @@ class Reception:
     ) -> list[Standing]:
         """Return where jobs stand if all get what they ask for."""
         standings, used = [], dict[tuple[str, str], int]()
+        before = [each.requester for each in decided if isinstance(each, Admitted)]
         for prepared, requester in asked:
             tier, name = requester.tier, (requester.share, requester.tier.lane)
             offset = used.setdefault(name, _used(decided, requester))
-            standings.append(Standing(requester.share, tier.lane, offset))
-            used[name] += cost_of(prepared.params.num_drawn, tier.share)
+            cost = cost_of(prepared.params.num_drawn, tier.share)
+            mates = {one.share for one in before if one.network == requester.network is not None}
+            mates.discard(requester.share)
+            standings.append(
+                Standing(requester.share, tier.lane, offset, requester.network, cost, len(mates))
+            )
+            before.append(requester)
+            used[name] += cost
         return standings
 
     def _admit(
@@ -217,6 +224,7 @@ class Reception:
             trace=prepared.wish.trace,
             verdict=prepared.verdict,
             cost=cost_of(params.num_drawn, tier.share),
+            others=ahead.others,
             start_tag=ahead.start_tag,
             steps=steps,
             position=ahead.jobs + 1,
@@ -256,7 +264,7 @@ def _with_mates(ahead: Ahead, lane: str, decided: Sequence[Admitted | Problem]) 
         is_first = other == "priority" and lane == "normal"
         if is_first or (other == lane and each.start_tag <= ahead.start_tag):
             jobs, steps = jobs + 1, steps + each.steps
-    return Ahead(jobs, steps, ahead.start_tag)
+    return Ahead(jobs, steps, ahead.start_tag, ahead.others)
 
 
 def ladder_of(settings: Settings) -> Ladder:

@@ -5,7 +5,7 @@ is let in.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -24,8 +24,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ninefold.generation.params import SamplingParams
 from ninefold.safety.verdict import Verdict
+from ninefold.service.jobs.fair_share import part_of_network
 from ninefold.service.jobs.queue import NewEntry, Queue
-from ninefold.service.jobs.shares import take_tags
+from ninefold.service.jobs.shares import Charge, take_tags
 from ninefold.service.store import decisions
 from ninefold.service.store.tables import Job, JobEvent, Json
 from ninefold.service.visitors import Requester, new_id
@@ -42,6 +43,8 @@ class Admitted:
     trace: str | None
     verdict: Verdict
     cost: int
+    others: int
+    """Visitors of the same network who have jobs that wait."""
     start_tag: int
     """Where it stands by what was read; its own is taken when it is written."""
     steps: int
@@ -98,10 +101,12 @@ async def write_jobs(
     """
     if not admitted:
         return {}
-    costs: dict[tuple[str, str], list[int]] = {}
+    charges: dict[tuple[str, str], Charge] = {}
     for each in admitted:
-        costs.setdefault(each.standing, []).append(each.cost)
-    tags = {name: iter(taken) for name, taken in (await take_tags(connection, costs)).items()}
+        part = part_of_network(each.cost, each.others)
+        first = charges.get(each.standing) or Charge(each.requester.network, part.delay, ())
+        charges[each.standing] = replace(first, costs=(*first.costs, part.cost))
+    tags = {name: iter(taken) for name, taken in (await take_tags(connection, charges)).items()}
     start_tags = [next(tags[each.standing]).start for each in admitted]
     entries = [
         NewEntry(each.job_id, 1, each.requester.tier.lane, start_tag)

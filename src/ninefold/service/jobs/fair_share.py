@@ -11,6 +11,9 @@ from dataclasses import dataclass
 UNITS_PER_PICTURE = 12
 """Cost of a picture to a visitor with one share; 12 is divisible by 1, 2, 3, 4, 6 and 12."""
 
+NETWORK_SHARES = 8
+"""Shares of a network's visitors together: as many as ask at once have one each, more part them."""
+
 _HIGHEST = 2**31 - 1  # procrastinate's priority is PostgreSQL's integer
 
 
@@ -25,6 +28,29 @@ class Tags:
 def cost_of(num_pictures: int, share: int) -> int:
     """Return what a job costs a visitor who has `share` shares: 1 or more."""
     return max(1, num_pictures * UNITS_PER_PICTURE // share)
+
+
+@dataclass(frozen=True)
+class NetworkPart:
+    """What a visitor is charged in company of others of its network, who may be one person."""
+
+    delay: int
+    """How much later than now the first job of a visitor starts, who has none that waits."""
+    cost: int
+    """What its jobs cost."""
+
+
+def part_of_network(cost: int, others: int) -> NetworkPart:
+    """Return what a job costs where others of the same network have jobs that wait.
+
+    Args:
+        cost: see `cost_of`.
+        others: visitors of the network who have, beside the one who asks.
+    """
+    return NetworkPart(
+        delay=others // NETWORK_SHARES * cost,
+        cost=max(cost, cost * (others + 1) // NETWORK_SHARES),
+    )
 
 
 def next_tags(virtual_time: int, last_finish: int, cost: int) -> Tags:

@@ -22,7 +22,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ninefold.service.jobs.estimate import Capacity, expected_seconds
-from ninefold.service.jobs.shares import next_start_tag
+from ninefold.service.jobs.fair_share import NETWORK_SHARES
+from ninefold.service.jobs.shares import next_start_tag, now_in, waiting_of_network
 from ninefold.service.jobs.states import Status
 from ninefold.service.store.clock import ago
 from ninefold.service.store.tables import Job, Json, WorkerRow
@@ -46,6 +47,8 @@ class Ahead:
     steps: int
     start_tag: int
     """Where it stands itself."""
+    others: int = 0
+    """Visitors of the same network who have jobs that wait."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,12 @@ class Standing:
     lane: str
     offset: int
     """Cost of what the same visitor asked for just before and is not written yet."""
+    network: str | None = None
+    """Of the visitor; None where it does not count."""
+    cost: int = 0
+    """Of the job."""
+    mates: int = 0
+    """Other visitors of the network who asked just before and are not written yet."""
 
 
 async def read_capacity(connection: AsyncConnection, stalled_s: float) -> Capacity:
@@ -96,7 +105,9 @@ async def read_prospects(
     given = {"asked": asked, "stalled_s": stalled_s}
     rows = (await connection.execute(_PROSPECTS, given)).all()
     num, rate = rows[0].num, rows[0].rate
-    aheads = [Ahead(int(row.jobs), int(row.steps), int(row.start_tag)) for row in rows]
+    aheads = [
+        Ahead(int(row.jobs), int(row.steps), int(row.start_tag), int(row.others)) for row in rows
+    ]
     return Capacity(int(num), float(rate)), aheads
 
 
@@ -107,12 +118,22 @@ def _prospects() -> Select[Any]:
             column("share", Text),
             column("lane", Text),
             column("offset", BigInteger),
+            column("network", Text),
+            column("cost", BigInteger),
+            column("mates", BigInteger),
             column("place", BigInteger),
         )
         .render_derived(name="asked", with_types=True)
     )
-    start = (next_start_tag(asked.c.share, asked.c.lane) + asked.c.offset).label("start_tag")
-    placed = select(asked.c.place, asked.c.lane, start).subquery("placed")
+    waiting_others = waiting_of_network(asked.c.network, asked.c.share, asked.c.lane)
+    others = (waiting_others + asked.c.mates).label("others")
+    stands = next_start_tag(asked.c.share, asked.c.lane).label("stands")
+    known = select(asked, others, stands, now_in(asked.c.lane).label("now")).subquery("known")
+    # As `part_of_network` has it; only who has no job that waits is delayed.
+    is_first = (known.c.stands == known.c.now) & (known.c.offset == 0)
+    delay = case((is_first, known.c.others // NETWORK_SHARES * known.c.cost), else_=0)
+    start = (known.c.stands + known.c.offset + delay).label("start_tag")
+    placed = select(known.c.place, known.c.lane, known.c.others, start).subquery("placed")
     is_before = ((placed.c.lane == "normal") & (Job.lane == "priority")) | (
         (Job.lane == placed.c.lane) & (Job.start_tag <= placed.c.start_tag)
     )
@@ -130,7 +151,8 @@ def _prospects() -> Select[Any]:
         .lateral("ahead")
     )
     workers = _capacity(bindparam("stalled_s", type_=Float)).subquery("capacity")
-    columns = (workers.c.num, workers.c.rate, placed.c.start_tag, ahead.c.jobs, ahead.c.steps)
+    stands_at = (placed.c.start_tag, placed.c.others)
+    columns = (workers.c.num, workers.c.rate, *stands_at, ahead.c.jobs, ahead.c.steps)
     return (
         select(*columns)
         .select_from(placed)

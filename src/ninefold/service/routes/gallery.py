@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ninefold.pictures.captions import clean
 from ninefold.safety.verdict import Action
-from ninefold.service.dependencies import TheGateway, TheRequester
+from ninefold.service.dependencies import TheGateway, TheReporter, TheRequester
 from ninefold.service.page_answers import answer_page
 from ninefold.service.problems import Problem, not_found
 from ninefold.service.routes.jobs import JOB_ID, JobId, find_job, problems, require_owner
@@ -99,7 +99,7 @@ async def read_suggestions(
     "/api/v1/pictures/{digest}/report", status_code=202, responses=problems(401, 404, 422, 503)
 )
 async def report_picture(
-    digest: Digest, body: ReportRequest, gateway: TheGateway, requester: TheRequester
+    digest: Digest, body: ReportRequest, gateway: TheGateway, requester: TheReporter
 ) -> ReportDocument:
     """Tell the operators what is wrong with a picture; once for each person counts."""
     async with gateway.database.begin() as connection:

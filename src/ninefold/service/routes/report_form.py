@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 
 from ninefold.pictures.captions import clean
 from ninefold.safety.image_policy import Audience
-from ninefold.service.dependencies import TheGateway, TheRequester
+from ninefold.service.dependencies import TheGateway, TheReporter
 from ninefold.service.documents import JobDocument, PictureDocument
 from ninefold.service.jobs.audiences import is_shown
 from ninefold.service.page_answers import answer_page
@@ -48,7 +48,7 @@ async def read_report_form(
 
 @router.post(_PATH)
 async def report(
-    job_id: JobId, digest: Digest, request: Request, gateway: TheGateway, requester: TheRequester
+    job_id: JobId, digest: Digest, request: Request, gateway: TheGateway, requester: TheReporter
 ) -> Response:
     """Keep what the form says and lead back to the drawing, which says thanks."""
     picture = _picture_of(await find_job(gateway, request, job_id), digest)

@@ -176,11 +176,18 @@ class Share(Base):
     """How far a visitor's share of a lane is used; see `jobs/fair_share.py`."""
 
     __tablename__ = "shares"
-    __table_args__ = (PrimaryKeyConstraint("share", "lane"),)
+    __table_args__ = (
+        PrimaryKeyConstraint("share", "lane"),
+        Index("ix_shares_network_lane", "network", "lane", "finish_tag"),
+    )
 
     share: Mapped[str]
     lane: Mapped[str]
     finish_tag: Mapped[int]
+    last_cost: Mapped[int] = mapped_column(server_default=text("0"))
+    """Of what was asked for last, all jobs of a transaction together."""
+    network: Mapped[str | None]
+    """Keyed hash of the network it was asked from; null with an API key."""
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
