@@ -12,7 +12,6 @@ import time
 import torch
 from min_dalle.models import DalleBartDecoder, DalleBartEncoder, VQGanDetokenizer
 
-
 MINI = {
     "encoder_layers": 12,
     "decoder_layers": 12,

@@ -25,7 +25,7 @@ from ninefold.engine.backend import Rows
 from ninefold.engine.measure import fill_cache
 from ninefold.engine.native.backend import NativeBackend
 from ninefold.engine.native.products import PackedProduct
-from ninefold.engine.native.structures import Kind
+from ninefold.engine.native.structures import Kind, ProductKind, kind_for_outliers
 from ninefold.engine.runner import ImageInput, Runner
 from ninefold.generation.generate import TextInput
 from ninefold.generation.params import SamplingParams
@@ -57,8 +57,8 @@ def random_mini() -> DalleBart:
 def products_of(kind: Kind) -> list[PackedProduct]:
     """Return the products of a step, each with weights of its own."""
     d, inner = MINI.d_model, MINI.decoder_ffn_dim
-    down: Kind = "bfloat16" if kind == "int8" else kind
-    layer: list[tuple[Kind, int, int]] = [(kind, 3 * d, d), *[(kind, d, d)] * 3]
+    down = kind_for_outliers(kind)
+    layer: list[tuple[ProductKind, int, int]] = [(kind, 3 * d, d), *[(kind, d, d)] * 3]
     layer += [(kind, 2 * inner, d), (down, d, inner)]
     shapes = layer * MINI.decoder_layers + [(kind, NUM_CODES, d)]
     return [PackedProduct(k, torch.ones(outputs, inputs)) for k, outputs, inputs in shapes]

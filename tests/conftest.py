@@ -17,9 +17,10 @@ torch.set_num_threads(1)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect tests that this machine cannot run at all, and count them as that.
 
-    Those are native formats that the processor cannot do (a machine that could but has no compiler
-    fails), and small disks where nothing may be mounted.
+    Those are native formats and instructions that the processor cannot do (a machine that could
+    but has no compiler fails), and small disks where nothing may be mounted.
     """
+    from ninefold.engine.native.library import why_not
     from ninefold.engine.native.structures import why_no_kind
     from tests.small_disk import why_no_disk
 
@@ -27,19 +28,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out: list[pytest.Item] = []
     for item in items:
         kinds = [kind for mark in item.iter_markers("native") for kind in mark.args]
-        needs_disk = item.get_closest_marker("small_disk") is not None
-        cannot = any(map(why_no_kind, kinds)) or (needs_disk and why_no_disk())
-        (left_out if cannot else kept).append(item)
+        sets = [name for mark in item.iter_markers("instructions") for name in mark.args]
+        reasons: list[str | None] = [*map(why_no_kind, kinds), *map(why_not, sets)]
+        if item.get_closest_marker("small_disk") is not None:
+            reasons.append(why_no_disk())
+        (left_out if any(reasons) else kept).append(item)
     config.hook.pytest_deselected(items=left_out)
     items[:] = kept
 
 
 def pytest_report_header() -> list[str]:
-    """Say which native formats are tested, and why others are not."""
-    from ninefold.engine.native.structures import KINDS, why_no_kind
+    """Say which instructions of the native decoder are tested, and what is not."""
+    from ninefold.engine.native.library import NEEDED, why_not
     from tests.small_disk import why_no_disk
 
-    reasons: dict[str, str | None] = {f"native-{kind}": why_no_kind(kind) for kind in KINDS}
+    reasons: dict[str, str | None] = {
+        f"native decoder with {name}": why_not(name) for name in NEEDED
+    }
     reasons["full disks"] = why_no_disk()
     return [f"{what}: {reason or 'tested'}" for what, reason in reasons.items()]
 

@@ -1,17 +1,31 @@
-"""Parameters of tests for the native decoder's number formats, marked with what they need.
+"""Parameters of tests for the native decoder's formats and instructions, marked with their needs.
 
-Where the processor cannot do a format, `conftest` deselects its tests and says so.
+Where the processor cannot do one, `conftest` deselects its tests and says so.
 """
 
 import pytest
 from _pytest.mark.structures import ParameterSet
 
+from ninefold.engine.native.library import NEEDED
 from ninefold.engine.native.structures import KINDS, Kind
 
 
 def kinds(*names: Kind) -> list[ParameterSet]:
     """Return formats as parameters; all of them without a name."""
     return [pytest.param(kind, marks=pytest.mark.native(kind)) for kind in names or tuple(KINDS)]
+
+
+def painting_kinds() -> list[ParameterSet]:
+    """Return the formats that are painted in."""
+    return [
+        pytest.param("float32", marks=pytest.mark.native("float32")),
+        pytest.param("bfloat16", marks=pytest.mark.instructions("avx512")),
+    ]
+
+
+def instruction_sets() -> list[ParameterSet]:
+    """Return the sets that the module is written for, to limit it to one of them."""
+    return [pytest.param(name, marks=pytest.mark.instructions(name)) for name in NEEDED]
 
 
 def backends(*names: str) -> list[ParameterSet]:

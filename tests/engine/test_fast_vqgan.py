@@ -14,7 +14,7 @@ from ninefold.engine.native.pictures import WinogradConvolution
 from ninefold.engine.threads import ThreadShare, set_threads
 from ninefold.generation.decode import decode_picture
 from ninefold.models.vqgan import VQGAN, PositionNorm, ResnetBlock, VQGANConfig
-from tests.native_kinds import kinds
+from tests.native_kinds import painting_kinds
 from tests.tiny import build_vqgan
 
 POCKET_CODES = torch.arange(64) * 13 % 1024
@@ -33,7 +33,7 @@ def test_float32_is_as_near_to_exact_arithmetic_as_the_plain_network() -> None:
     assert (levels[0] != levels[1]).float().mean() < 0.001
 
 
-@pytest.mark.native("bfloat16")
+@pytest.mark.instructions("avx512")
 def test_bfloat16_paints_the_pictures_of_the_plain_network_but_for_rounding() -> None:
     folder = find_model("pocket")
     expected = torch.from_numpy(decode_picture(load_vqgan(folder), POCKET_CODES)).float()
@@ -45,7 +45,7 @@ def test_bfloat16_paints_the_pictures_of_the_plain_network_but_for_rounding() ->
     assert len(exchanged) > 10
 
 
-@pytest.mark.parametrize("kind", kinds("float32", "bfloat16"))
+@pytest.mark.parametrize("kind", painting_kinds())
 def test_pictures_painted_at_the_same_time_are_those_painted_alone(kind: PainterKind) -> None:
     vqgan = speed_up(load_vqgan(find_model("pocket")), kind)
     codes = [POCKET_CODES.roll(shift) for shift in range(8)]
@@ -55,7 +55,7 @@ def test_pictures_painted_at_the_same_time_are_those_painted_alone(kind: Painter
     assert all((one == other).all() for one, other in zip(alone, together, strict=True))
 
 
-@pytest.mark.parametrize("kind", kinds("float32", "bfloat16"))
+@pytest.mark.parametrize("kind", painting_kinds())
 def test_the_last_picture_takes_idle_threads_and_keeps_its_bits(kind: PainterKind) -> None:
     vqgan = speed_up(load_vqgan(find_model("pocket")), kind)
     alone = decode_picture(vqgan, POCKET_CODES)
@@ -71,7 +71,7 @@ LOCAL = VQGANConfig(
 """Of the shape of a model whose codes are local."""
 
 
-@pytest.mark.parametrize("kind", kinds("float32", "bfloat16"))
+@pytest.mark.parametrize("kind", painting_kinds())
 @pytest.mark.parametrize("shape", [(4, 4), (3, 5), (1, 1), (12, 12)])
 def test_a_decoder_that_norms_each_position_is_exchanged_whole(
     kind: PainterKind, shape: tuple[int, int]
@@ -92,7 +92,7 @@ def test_a_decoder_that_norms_each_position_is_exchanged_whole(
         )
 
 
-@pytest.mark.parametrize("kind", kinds("float32", "bfloat16"))
+@pytest.mark.parametrize("kind", painting_kinds())
 def test_what_a_local_decoder_paints_does_not_depend_on_codes_far_below(kind: PainterKind) -> None:
     fast = speed_up(build_vqgan(LOCAL), kind)
     codes = torch.arange(40 * 3).view(40, 3) * 29 % 64

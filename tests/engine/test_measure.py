@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from ninefold.engine import measure
 from ninefold.engine.backends import build_backend
 from ninefold.engine.bench import BenchPlan, run_bench, table
 from ninefold.engine.eager import EagerBackend
@@ -24,9 +25,19 @@ def test_the_work_of_decoding_mini_is_what_its_weights_say() -> None:
     assert work.operations == {"float32": 2 * weights * 18 * 256}
     cache = 2 * 12 * 18 * 1024 * 4 * 256 * 257 / 2
     assert work.bytes_read == 256 * 4 * weights + cache
-    mixed = decoding_work(config, 16384, 9, "int8")
-    assert sum(mixed.operations.values()) == sum(work.operations.values())
-    assert mixed.operations["bfloat16"] == 2 * 12 * 2730 * 1024 * 18 * 256
+
+
+def test_in_eight_bits_the_product_with_outliers_is_of_its_own_format_where_it_has_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = DalleBartConfig()
+    weights = 12 * (6 * 1024 * 1024 + 3 * 1024 * 2730) + 16384 * 1024
+    monkeypatch.setattr(measure, "kind_for_outliers", lambda _: "bfloat16")
+    mixed = decoding_work(config, 16384, 9, "int8").operations
+    assert sum(mixed.values()) == 2 * weights * 18 * 256
+    assert mixed["bfloat16"] == 2 * 12 * 2730 * 1024 * 18 * 256
+    monkeypatch.setattr(measure, "kind_for_outliers", lambda _: "int8-wide")
+    assert decoding_work(config, 16384, 9, "int8").operations == {"int8": 2 * weights * 18 * 256}
 
 
 def test_the_work_of_painting_is_that_of_its_convolutions() -> None:

@@ -13,13 +13,14 @@ from ninefold.checkpoints.registry import find_model
 from ninefold.engine.backend import Backend, Rows
 from ninefold.engine.backends import build_backend
 from ninefold.engine.config import EngineConfig
+from ninefold.engine.native.library import LIMIT_VARIABLE
 from ninefold.engine.request import DrawRequest
 from ninefold.generation.generate import TextInput, generate
 from ninefold.generation.params import SamplingParams, get_preset
 from ninefold.models.dallebart import DalleBart
 from ninefold.text.reader import PromptReader
 from tests.engine.harness import build_harness
-from tests.native_kinds import backends
+from tests.native_kinds import backends, instruction_sets
 
 FOLDER = find_model("pocket")
 CONFIG = read_config(FOLDER)
@@ -128,9 +129,23 @@ says more of the weights than of the rounding: 1 in bfloat16 and 3 % in int8 of 
 all of them closer calls than 0.08 and 0.22 nats."""
 
 
+@pytest.fixture(scope="module")
+def expected(model: DalleBart, own_set: list[Fixed]) -> Tensor:
+    """Guided logits of the reference."""
+    return guided_logits(build_backend("eager", model, NUM_CODES, 3), own_set)
+
+
+@pytest.mark.parametrize("instructions", instruction_sets())
 @pytest.mark.parametrize("name", backends(*BANDS))
-def test_rounding_stays_in_its_band(model: DalleBart, own_set: list[Fixed], name: str) -> None:
-    expected = guided_logits(build_backend("eager", model, NUM_CODES, 3), own_set)
+def test_rounding_stays_in_its_band(
+    model: DalleBart,
+    own_set: list[Fixed],
+    expected: Tensor,
+    name: str,
+    instructions: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(LIMIT_VARIABLE, instructions)
     found = guided_logits(build_backend(name, model, NUM_CODES, 3), own_set)
     centred = expected - expected.mean(dim=1, keepdim=True)
     difference = float((found - expected).norm() / centred.norm())

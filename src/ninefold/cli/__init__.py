@@ -20,6 +20,7 @@ from ninefold.cli import (
     bench,
     config,
     corpus,
+    doctor,
     draw,
     evaluate,
     inspect,
@@ -51,6 +52,7 @@ app.command("pull")(pull.pull)
 app.command("models")(models.models)
 app.command("verify")(verify.verify)
 app.command("bench")(bench.bench)
+app.command("doctor")(doctor.doctor)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(admin.app, name="admin")

@@ -22,7 +22,7 @@ from ninefold.engine.loaded_model import LoadedModel
 from ninefold.engine.native.backend import NativeBackend, check_supported
 from ninefold.engine.native.library import NativeUnavailableError
 from ninefold.engine.native.products import time_products
-from ninefold.engine.native.structures import Kind, why_no_kind
+from ninefold.engine.native.structures import Kind, why_no_kind, why_no_painting
 from ninefold.engine.static import StaticBackend, check_static
 from ninefold.errors import UnsupportedOptionError, UserError
 from ninefold.models.dallebart import DalleBart, DalleBartConfig
@@ -163,7 +163,9 @@ def load_native(folder: Path, name: str, num_codes: int, num_slots: int) -> Nati
     model = load_dallebart(folder, "cpu", None)
     file = MappedFile(folder / weights_file("dallebart"))
     if model.lm_head.weight.dtype != torch.float32:
-        text_format = torch.float32 if kind == "float32" else torch.bfloat16
+        # PyTorch is slow in bfloat16 where the processor does not multiply it.
+        is_float32 = kind == "float32" or bool(why_no_painting("bfloat16"))
+        text_format = torch.float32 if is_float32 else torch.bfloat16
         for parameter in model.encoder.parameters():
             stored = parameter.data
             parameter.data = stored.to(text_format)
@@ -195,10 +197,15 @@ def recipe_dtype(name: str) -> str:
 
 
 def painter_kind(name: str) -> PainterKind | None:
-    """Return the kind of VQGAN that goes with a backend; None for the plain one."""
+    """Return the kind of VQGAN that goes with a backend; None for the plain one.
+
+    Where a processor cannot multiply bfloat16, widening it would gain nothing in painting, which is
+    bound by operations and not by memory.
+    """
     if name not in NATIVE_BACKENDS:
         return None
-    return "float32" if name == "native-float32" else "bfloat16"
+    is_float32 = name == "native-float32" or bool(why_no_painting("bfloat16"))
+    return "float32" if is_float32 else "bfloat16"
 
 
 def build_backend(name: str, model: DalleBart, num_codes: int, num_slots: int) -> Backend:

@@ -22,6 +22,7 @@ from ninefold.engine.backends import load_native
 from ninefold.engine.config import EngineConfig
 from ninefold.engine.eager import EagerBackend
 from ninefold.engine.native.backend import ACTIVATIONS, NativeBackend
+from ninefold.engine.native.library import LIMIT_VARIABLE
 from ninefold.engine.native.structures import Kind
 from ninefold.engine.request import DrawRequest
 from ninefold.engine.self_check import check_backend
@@ -30,7 +31,7 @@ from ninefold.generation.params import SamplingParams
 from ninefold.models.dallebart import DalleBart, DalleBartConfig
 from tests.checkpoints.test_mapped_file import mapped_bytes
 from tests.engine.harness import NUM_CODES, build_harness, reference, text_of
-from tests.native_kinds import kinds
+from tests.native_kinds import instruction_sets, kinds
 from tests.tiny import DALLEBART, build_dallebart
 
 TOLERANCE: dict[Kind, float] = {"float32": 1e-5, "bfloat16": 0.03, "int8": 0.06}
@@ -66,11 +67,19 @@ def difference(model: DalleBart, kind: Kind) -> float:
     return float((found - expected).abs().max() / expected.std())
 
 
+@pytest.fixture(params=instruction_sets())
+def each_set(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limit the module to each set of instructions in turn."""
+    monkeypatch.setenv(LIMIT_VARIABLE, request.param)
+
+
+@pytest.mark.usefixtures("each_set")
 @pytest.mark.parametrize("kind", kinds())
 def test_logits_are_those_of_the_model_within_the_format(kind: Kind) -> None:
     assert difference(build_dallebart(), kind) < TOLERANCE[kind]
 
 
+@pytest.mark.usefixtures("each_set")
 @pytest.mark.parametrize("kind", kinds())
 @pytest.mark.parametrize(("d_model", "heads"), [(96, 1), (64, 4), (256, 1), (160, 2)])
 def test_attention_over_many_positions_is_that_of_the_model(
@@ -122,6 +131,7 @@ def test_an_option_that_it_does_not_do_is_refused(changes: dict[str, Any], optio
         NativeBackend(model, NUM_CODES, 2, "float32")
 
 
+@pytest.mark.usefixtures("each_set")
 @pytest.mark.parametrize("kind", kinds())
 @pytest.mark.parametrize("num_slots", [1, 7])
 def test_every_kind_is_deterministic(kind: Kind, num_slots: int) -> None:

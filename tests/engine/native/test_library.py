@@ -5,9 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from ninefold.engine.backends import painter_kind
 from ninefold.engine.native import library
+from ninefold.engine.native.compilation import FLAGS
 from ninefold.engine.native.library import NativeUnavailableError
-from ninefold.engine.native.structures import KINDS, available_kinds, load_library_for
+from ninefold.engine.native.structures import (
+    KINDS,
+    available_kinds,
+    load_library_for,
+    load_painting_library,
+)
 from ninefold.errors import UserError
 
 
@@ -31,7 +38,7 @@ def test_the_result_of_a_build_is_kept(
     load: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = tmp_path / "log"
-    monkeypatch.setattr(library, "FLAGS", ("-O0", *library.FLAGS[1:]))  # quicker to compile
+    monkeypatch.setattr(library, "FLAGS", ("-O0", *FLAGS[1:]))  # quicker to compile
     monkeypatch.setenv("CXX", compiler(tmp_path, f'echo "$@" >> {log}\nexec g++ "$@"'))
     load()
     load()
@@ -69,6 +76,24 @@ def test_a_machine_without_a_compiler_is_told_what_to_install(
         load()
 
 
+@pytest.mark.native("float32")
+def test_a_compiler_that_is_too_old_for_vnni_builds_for_avx2_and_says_so(
+    load: Callable[[], object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.delenv(library.LIMIT_VARIABLE, raising=False)
+    monkeypatch.setattr(library, "processor_flags", lambda: frozenset(library.NEEDED["avxvnni"]))
+    monkeypatch.setattr(library, "FLAGS", ("-O0", *FLAGS[1:]))
+    refusal = 'echo "error: what is -mavxvnni" >&2; exit 1'
+    script = f'case "$*" in *-mavxvnni*) {refusal};; esac\nexec g++ "$@"'
+    monkeypatch.setenv("CXX", compiler(tmp_path, script))
+    load()
+    assert [path.name.split("-")[1] for path in (tmp_path / "native").iterdir()] == ["avx2"]
+    assert "what is -mavxvnni; drawing without avxvnni" in caplog.text
+
+
 def test_a_processor_without_the_instructions_is_named(
     load: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,7 +114,11 @@ def test_another_system_is_told_that_it_is_for_linux(
 
 @pytest.mark.parametrize(
     ("limit", "kinds"),
-    [("avx512", ("float32", "bfloat16", "int8")), ("avx2", ("float32",)), ("none", ())],
+    [
+        ("avx512", ("float32", "bfloat16", "int8")),
+        ("avx2", ("float32", "bfloat16", "int8")),
+        ("none", ()),
+    ],
 )
 def test_the_variable_keeps_the_engine_from_instructions(
     monkeypatch: pytest.MonkeyPatch, limit: str, kinds: tuple[str, ...]
@@ -103,7 +132,32 @@ def test_the_variable_keeps_the_engine_from_instructions(
             load_library_for(kind)
 
 
+@pytest.mark.parametrize("limit", ["avx512", "avx512vnni", "avxvnni", "avx2"])
+def test_the_variable_names_the_set_that_is_used_where_all_are_there(
+    monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    everything = frozenset(name for names in library.NEEDED.values() for name in names)
+    monkeypatch.setattr(library, "processor_flags", lambda: everything)
+    monkeypatch.setenv(library.LIMIT_VARIABLE, limit)
+    assert library.best_instructions() == limit
+
+
+def test_bfloat16_is_painted_in_only_where_it_is_multiplied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(library.LIMIT_VARIABLE, raising=False)
+    monkeypatch.setattr(library, "processor_flags", lambda: frozenset(library.NEEDED["avxvnni"]))
+    assert painter_kind("native-int8") == painter_kind("native-bfloat16") == "float32"
+    with pytest.raises(NativeUnavailableError, match="avx512_bf16"):
+        load_painting_library("bfloat16")
+    monkeypatch.setattr(library, "processor_flags", lambda: frozenset(library.NEEDED["avx512"]))
+    assert painter_kind("native-int8") == painter_kind("native-bfloat16") == "bfloat16"
+    assert painter_kind("native-float32") == "float32"
+
+
 def test_a_variable_that_names_no_instructions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(library.LIMIT_VARIABLE, "sse")
-    with pytest.raises(UserError, match="'sse' is unknown; use none, avx2, avx512"):
+    with pytest.raises(
+        UserError, match="'sse' is unknown; use none, avx2, avxvnni, avx512vnni, avx512"
+    ):
         available_kinds()

@@ -16,7 +16,7 @@ from ninefold.engine.native.pictures import (
 )
 from ninefold.engine.native.structures import Kind
 from ninefold.models.vqgan import PositionNorm, ResnetBlock, Upsample, VQGANConfig
-from tests.native_kinds import kinds
+from tests.native_kinds import painting_kinds
 
 TOLERANCE: dict[Kind, float] = {"float32": 1e-5, "bfloat16": 0.03}
 """Of the result's deviation."""
@@ -31,7 +31,7 @@ def error(found: Tensor, expected: Tensor) -> float:
     return float((found.float() - expected).abs().max() / expected.std())
 
 
-@pytest.mark.parametrize("kind", kinds("float32", "bfloat16"))
+@pytest.mark.parametrize("kind", painting_kinds())
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (5, 4), (17, 9)])
 @pytest.mark.parametrize("channels", [(16, 16), (32, 80), (48, 32)])
 @torch.inference_mode()
@@ -45,7 +45,7 @@ def test_a_convolution_is_that_of_torch(
     assert error(found, conv(x.float())) < TOLERANCE[kind]
 
 
-@pytest.mark.parametrize("kind", kinds("float32", "bfloat16"))
+@pytest.mark.parametrize("kind", painting_kinds())
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (13, 8)])
 @torch.inference_mode()
 def test_upsampling_and_convolution_in_one_are_the_two_apart(
@@ -57,7 +57,7 @@ def test_upsampling_and_convolution_in_one_are_the_two_apart(
     assert error(found, upsample(x.float())) < TOLERANCE[kind]
 
 
-@pytest.mark.parametrize("kind", kinds("float32", "bfloat16"))
+@pytest.mark.parametrize("kind", painting_kinds())
 @torch.inference_mode()
 def test_norm_and_activation_are_those_of_torch(kind: Kind) -> None:
     norm = nn.GroupNorm(8, 48, eps=1e-6)
@@ -67,7 +67,7 @@ def test_norm_and_activation_are_those_of_torch(kind: Kind) -> None:
     assert error(NormSilu(norm, kind)(x), expected) < TOLERANCE[kind]
 
 
-@pytest.mark.parametrize("kind", kinds("float32", "bfloat16"))
+@pytest.mark.parametrize("kind", painting_kinds())
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (37, 23)])
 @pytest.mark.parametrize("channels", [16, 48, 80])
 @torch.inference_mode()
@@ -84,7 +84,7 @@ def test_the_norm_of_a_position_and_activation_are_those_of_torch(
     assert ((found - expected).abs() <= rounding * expected.abs() + 1e-5).all()
 
 
-@pytest.mark.parametrize("kind", kinds("float32", "bfloat16"))
+@pytest.mark.parametrize("kind", painting_kinds())
 @torch.inference_mode()
 def test_the_norm_of_a_position_is_of_that_position_alone(kind: Kind) -> None:
     norm = NormSilu(PositionNorm(32), kind)
@@ -97,7 +97,7 @@ def test_the_norm_of_a_position_is_of_that_position_alone(kind: Kind) -> None:
     assert torch.equal(found, expected)
 
 
-@pytest.mark.parametrize("kind", kinds("float32", "bfloat16"))
+@pytest.mark.parametrize("kind", painting_kinds())
 @pytest.mark.parametrize("norm", ["group", "position"])
 @pytest.mark.parametrize("channels", [(32, 32), (32, 64)])
 @torch.inference_mode()
@@ -115,7 +115,7 @@ def test_threads_change_no_bit_of_a_block(
         torch.set_num_threads(1)
 
 
-@pytest.mark.native("bfloat16")  # of those that can do AVX-512, all can do AVX2
+@pytest.mark.instructions("avx512")  # of those that can do it, all can do AVX2
 @pytest.mark.parametrize("norm", ["group", "position"])
 @torch.inference_mode()
 def test_avx2_paints_the_bits_of_avx512(

@@ -1,1 +1,1 @@
-"""The native decoder: a small C++ module for processors with AVX-512, built where it is used."""
+"""The native decoder: a small C++ module for AVX-512 or AVX2, built where it is used."""

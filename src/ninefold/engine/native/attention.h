@@ -59,9 +59,8 @@ struct Format {
     const auto* k = reinterpret_cast<const uint32_t*>(keys);
     Floats even = all(0.0f), odd = all(0.0f);
     for (int64_t g = 0; g < width / kSize; g += 2) {
-      even = multiply_add<Kind>(even, all_groups(query.packed[g]), load_groups(k + g * kKeys));
-      odd = multiply_add<Kind>(odd, all_groups(query.packed[g + 1]),
-                               load_groups(k + (g + 1) * kKeys));
+      even = multiply_add<Kind>(even, query.packed, g, load_groups(k + g * kKeys));
+      odd = multiply_add<Kind>(odd, query.packed, g + 1, load_groups(k + (g + 1) * kKeys));
     }
     return multiply(add(even, odd), all(query.scale));
   }
@@ -79,14 +78,13 @@ struct Format {
     const Floats share = all(1.0f / sum_of(total));
     for (int64_t start = 0; start < length; start += kKeys) {
       const Floats w = multiply(load(scores + start), share);
-      if constexpr (Kind == kBfloat16)
 #if HAS_AVX512
+      if constexpr (Kind == kBfloat16) {
         store_bf16(reinterpret_cast<uint16_t*>(scores + start), w);
-#else
-        static_assert(Kind != kBfloat16, "AVX2 multiplies float32 only");
+        continue;
+      }
 #endif
-      else
-        store(scores + start, w);
+      store(scores + start, w);
     }
     return 1.0f;
   }
@@ -101,9 +99,8 @@ struct Format {
       Floats own[4];
       for (int64_t c = 0; c < columns; c++) own[c] = load(sums + d + 16 * c);
       for (int64_t p = 0; p < (count + kSize - 1) / kSize; p++) {
-        const Groups w = all_groups(weights[p]);
         for (int64_t c = 0; c < columns; c++)
-          own[c] = multiply_add<Kind>(own[c], w, load_groups(v + p * width + d + 16 * c));
+          own[c] = multiply_add<Kind>(own[c], weights, p, load_groups(v + p * width + d + 16 * c));
       }
       for (int64_t c = 0; c < columns; c++) store(sums + d + 16 * c, own[c]);
     }

@@ -4,7 +4,8 @@ Norms, the residual stream, softmax and sums are float32 in every kind; keys and
 kind's format, but those of texts bfloat16 where those of codes have eight bits. The eight-bit kind
 rounds weights with a scale a column, inputs with a scale a row, keys and values with a scale a head
 and position, so that no row has a part in another's rounding; its last product of a layer, whose
-inputs have outliers, is bfloat16. Texts are read by the model's encoder, without their padding.
+inputs have outliers, is bfloat16, or has inputs of twelve bits. Texts are read by the model's
+encoder, without their padding.
 """
 
 import ctypes
@@ -23,6 +24,7 @@ from ninefold.engine.native.structures import (
     Kind,
     Layer,
     Packer,
+    kind_for_outliers,
     load_library_for,
 )
 from ninefold.engine.selection import Guidance, Selection, is_all, select_codes
@@ -181,10 +183,7 @@ class NativeBackend:
         target.cross_query = packer.linear(self.kind, text.q_proj.weight)
         target.cross_out = packer.linear(self.kind, text.out_proj.weight)
         target.gate_up = packer.linear(self.kind, ffn.gate.weight, ffn.up.weight)
-        # The inputs of this one have outliers: in eight bits it makes three times the error of all
-        # others together (docs/decisions/0013-native-decoder.md).
-        down: Kind = "bfloat16" if self.kind == "int8" else self.kind
-        target.down = packer.linear(down, ffn.down.weight)
+        target.down = packer.linear(kind_for_outliers(self.kind), ffn.down.weight)
         config = self.config
         target.keys = self._cache(self.kind, num_rows, config.image_length)
         target.values = self._cache(self.kind, num_rows, config.image_length)

@@ -40,7 +40,7 @@ struct Step {
 
   // Round a float32 row to the inputs of the product that comes next.
   void feed(int64_t row, const float* from, const Linear& next) const {
-    convert(next.kind, from, next.inputs, decoder.inputs + row * groups_of(next.kind, next.inputs),
+    convert(next.kind, from, next.inputs, decoder.inputs + row * words_of(next.kind, next.inputs),
             decoder.row_scale + row);
   }
 
@@ -81,7 +81,7 @@ struct Step {
   // row reads of its cache then lies together.
   template <typename Act>
   void each_head(const Act& act) const {
-    const int64_t heads = decoder.heads, wanted = 4 * omp_get_max_threads();
+    const int64_t heads = decoder.heads, wanted = 4 * num_threads;
     const int64_t parts = std::min(heads, (wanted + rows - 1) / rows);
     parallel_for(rows * parts, [&](int64_t task) {
       const int64_t part = task % parts;
@@ -170,10 +170,8 @@ extern "C" {
 void step(const Decoder* decoder, int64_t rows, const int64_t* places, const int64_t* tokens,
           const int64_t* positions, const int64_t* texts, float* logits) {
   const Step step{*decoder, rows, places, tokens, positions, texts};
-#if HAS_AVX512
   if (decoder->cache_kind == kInt8) return step.run<kInt8>(logits);
   if (decoder->cache_kind == kBfloat16) return step.run<kBfloat16>(logits);
-#endif
   step.run<kFloat32>(logits);
 }
 
@@ -182,7 +180,7 @@ void multiply_alone(const Linear* linear, const float* from, int64_t rows, uint3
                     float* row_scale, float* out) {
   for (int64_t r = 0; r < rows; r++)
     convert(linear->kind, from + r * linear->inputs, linear->inputs,
-            inputs + r * groups_of(linear->kind, linear->inputs), row_scale + r);
+            inputs + r * words_of(linear->kind, linear->inputs), row_scale + r);
   multiply(*linear, inputs, row_scale, rows, out);
 }
 }

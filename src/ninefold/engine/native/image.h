@@ -94,6 +94,7 @@ extern "C" {
 // A picture (pixels, channels), channels in sixteens, to one of the same format; `eps` is PyTorch's.
 void norm_silu(int64_t is_bf16, const void* x, int64_t pixels, int64_t channels, int64_t groups,
                const float* weight, const float* bias, float eps, void* out) {
+  (void)is_bf16;  // of AVX-512 alone
 #if HAS_AVX512
   if (is_bf16)
     return norm_silu(static_cast<const uint16_t*>(x), pixels, channels, groups, weight, bias, eps,
@@ -106,6 +107,7 @@ void norm_silu(int64_t is_bf16, const void* x, int64_t pixels, int64_t channels,
 // The same with the root mean square over the channels of each position.
 void position_norm_silu(int64_t is_bf16, const void* x, int64_t pixels, int64_t channels,
                         const float* weight, const float* bias, float eps, void* out) {
+  (void)is_bf16;
 #if HAS_AVX512
   if (is_bf16)
     return position_norm_silu(static_cast<const uint16_t*>(x), pixels, channels, weight, bias, eps,

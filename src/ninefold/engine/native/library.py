@@ -1,72 +1,77 @@
-"""Builds and loads the C++ module: compiled once a machine, by whatever compiler is there.
+"""Loads the C++ module: the wheel's, or compiled once a machine by whatever compiler is there.
 
-For AVX-512 with BF16 and VNNI, or for AVX2, which does float32 alone. The result lies in the data
-folder under a name that holds a hash of the sources, the compiler and the processor, so that an
-update or another machine builds its own. Nothing but the compiler that `CXX` names, or g++ or
-clang++, is run.
+For AVX-512 with BF16 and VNNI, or for AVX2, with the products of bytes of AVX-VNNI or AVX-512 where
+they are. What is compiled here lies in the data folder under a name that holds a hash of the
+sources, the compiler and the processor, so that an update or another machine builds its own.
+Nothing but the compiler that `CXX` names, or g++ or clang++, is run.
 """
 
 import contextlib
 import ctypes
 import functools
 import hashlib
+import logging
 import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any
+
+import torch
 
 from ninefold.checkpoints.registry import data_folder
+from ninefold.engine.native.compilation import (
+    FLAGS,
+    SOURCES,
+    TARGETS,
+    InstructionSet,
+    prebuilt_name,
+)
 from ninefold.errors import NinefoldError, UserError
 
-InstructionSet = Literal["avx512", "avx2"]
-
-SOURCES = (
-    "decoder.cpp",
-    "attention.h",
-    "byte_attention.h",
-    "image.h",
-    "pool.h",
-    "products.h",
-    "rows.h",
-    "selection.h",
-    "vector.h",
-    "winograd.h",
-)
-
-FLAGS = (
-    "-O3",
-    "-std=c++17",
-    "-fopenmp",  # only to ask how many threads PyTorch would use
-    "-pthread",
-    "-shared",
-    "-fPIC",
-    # Products and sums are rounded as they are written, so that both sets give the same bits.
-    "-ffp-contract=off",
-    # Without these two, g++ keeps the accumulators of the inner loop in memory.
-    "-fno-tree-pre",
-    "-fno-gcse",
-)
-
-TARGETS: dict[InstructionSet, tuple[str, ...]] = {
-    "avx512": ("-march=native",),
-    "avx2": ("-mtune=native", "-mavx2", "-mfma"),
-}
-"""What the compiler is told to compile for, the faster first."""
+logger = logging.getLogger(__name__)
 
 NEEDED: dict[InstructionSet, tuple[str, ...]] = {
-    "avx512": ("avx512f", "avx512bw", "avx512vl", "avx512_bf16", "avx512_vnni"),
+    "avx512": ("avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512_bf16", "avx512_vnni"),
+    "avx512vnni": ("avx2", "fma", "avx512f", "avx512vl", "avx512_vnni"),
+    "avxvnni": ("avx2", "fma", "avx_vnni"),
     "avx2": ("avx2", "fma"),
 }
 """Features of the processor, as Linux names them."""
 
+_PATIENCE_S = 1800
+"""For the compiler, which takes a quarter of a minute where it has a core to itself."""
+
 LIMIT_VARIABLE = "NINEFOLD_INSTRUCTIONS"
-"""Environment variable that keeps the engine from instructions that are there: `avx2` or `none`."""
+"""Environment variable that keeps the engine from instructions that are there: the name of the set
+that it may go up to, or `none`."""
 
 
 class NativeUnavailableError(NinefoldError):
     """The module cannot be built or run here; the message says why."""
+
+
+class NativeLibrary:
+    """The module's functions, each on as many threads as PyTorch's in the calling thread."""
+
+    def __init__(self, module: ctypes.CDLL) -> None:
+        self._module = module
+        number = ctypes.c_int64
+        module.use_threads.argtypes = [number]
+        module.packed_size.argtypes = [number, number, number]
+        module.packed_size.restype = number
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        function = getattr(self._module, name)
+
+        def run(*arguments: object) -> Any:
+            self._module.use_threads(torch.get_num_threads())
+            return function(*arguments)
+
+        setattr(self, name, run)  # not asked for again
+        return run
 
 
 def processor_flags() -> frozenset[str]:
@@ -85,7 +90,7 @@ def why_not(instructions: InstructionSet) -> str:
         UserError: the environment variable names no set.
     """
     limit = os.environ.get(LIMIT_VARIABLE, "")
-    order = ("none", "avx2", "avx512")
+    order = ("none", *reversed(NEEDED))
     if limit and limit not in order:
         raise UserError(f"{LIMIT_VARIABLE}={limit!r} is unknown; use {', '.join(order)}.")
     if limit and order.index(limit) < order.index(instructions):
@@ -109,35 +114,55 @@ def best_instructions() -> InstructionSet:
     raise NativeUnavailableError(why_not("avx2"))
 
 
-def load_library(instructions: InstructionSet | None = None) -> ctypes.CDLL:
-    """Return the module, built if it was not before, for a set or for the best that runs here.
+def load_library() -> NativeLibrary:
+    """Return the module for the best set that runs here, built if it was not before.
+
+    A compiler that is too old for AVX2's further instructions builds for AVX2 alone: the formats
+    and their meaning are the same.
 
     Raises:
         NativeUnavailableError: the processor lacks a feature, or there is no compiler, or it fails.
     """
-    chosen = instructions or best_instructions()
-    if reason := why_not(chosen):
-        raise NativeUnavailableError(reason)
-    return _load(chosen)
+    chosen = best_instructions()
+    try:
+        return _load(chosen)
+    except NativeUnavailableError as error:
+        is_hopeless = find_compiler() is None and prebuilt("avx2") is None
+        if chosen in ("avx512", "avx2") or is_hopeless:
+            raise
+        logger.warning("%s; drawing without %s", error, chosen)
+        return _load("avx2")
+
+
+def find_compiler() -> str | None:
+    """Return the C++ compiler that would be run, or None."""
+    named = os.environ.get("CXX")
+    return shutil.which(named) if named else shutil.which("g++") or shutil.which("clang++")
+
+
+def prebuilt(instructions: InstructionSet) -> Path | None:
+    """Return the module that the wheel carries for a set; a checkout has none."""
+    here = Path(__file__).parent
+    path = here / "built" / prebuilt_name(here, instructions)
+    return path if path.is_file() else None
 
 
 @functools.cache
-def _load(instructions: InstructionSet) -> ctypes.CDLL:
-    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
-    if compiler is None or shutil.which(compiler) is None:
+def _load(instructions: InstructionSet) -> NativeLibrary:
+    carried = prebuilt(instructions)
+    if carried is not None:
+        return _open(carried)
+    compiler = find_compiler()
+    if compiler is None:
         raise NativeUnavailableError("there is no C++ compiler; install g++ or set CXX")
     return _open(_build(compiler, instructions))
 
 
-def _open(path: Path) -> ctypes.CDLL:
+def _open(path: Path) -> NativeLibrary:
     try:
-        library = ctypes.CDLL(str(path))
+        return NativeLibrary(ctypes.CDLL(str(path)))
     except OSError as error:
         raise NativeUnavailableError(f"the built module cannot be loaded: {error}") from None
-    number = ctypes.c_int64
-    library.packed_size.argtypes = [number, number, number]
-    library.packed_size.restype = number
-    return library
 
 
 def _build(compiler: str, instructions: InstructionSet) -> Path:
@@ -157,7 +182,9 @@ def _build(compiler: str, instructions: InstructionSet) -> Path:
             part = Path(work) / path.name
             source = Path(__file__).parent / "decoder.cpp"
             command = [compiler, *options, "-o", str(part), str(source)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=_PATIENCE_S
+            )
             if done.returncode:
                 lines = [line for line in done.stderr.splitlines() if "error" in line]
                 raise NativeUnavailableError(f"{compiler} failed: {' '.join(lines[:1])}")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ninefold.engine.native.structures import Kind, Linear, Packer, load_library_for
+from ninefold.engine.native.structures import Kind, Linear, Packer, load_painting_library
 from ninefold.engine.threads import wide_threads
 from ninefold.models.vqgan import PositionNorm, ResnetBlock, Upsample
 
@@ -74,7 +74,7 @@ class WinogradConvolution(nn.Module):
         assert conv.bias is not None
         self.in_channels, self.out_channels = conv.in_channels, conv.out_channels
         self.dtype = torch.float32 if kind == "float32" else torch.bfloat16
-        self.library = load_library_for(kind)
+        self.library = load_painting_library(kind)
         self._packer = Packer(self.library)
         rows = torch.tensor(_UPSAMPLING if self.is_upsampling else _TRANSFORM, dtype=torch.float64)
         self.num_points = len(rows)
@@ -127,7 +127,7 @@ class NormSilu(nn.Module):
         """
         super().__init__()
         assert can_norm(norm)
-        self.library = load_library_for(kind)
+        self.library = load_painting_library(kind)
         self.groups = norm.num_groups if isinstance(norm, nn.GroupNorm) else None
         self.eps = norm.eps
         self.is_bf16 = kind == "bfloat16"

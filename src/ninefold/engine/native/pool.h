@@ -8,7 +8,6 @@
 #pragma once
 
 #include <immintrin.h>
-#include <omp.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -123,11 +122,13 @@ Pool& pool() {
   return *pool;
 }
 
-// act(0), …, act(count - 1), in pieces of neighbours, on as many threads as PyTorch would use for
-// the calling thread.
+// Of loops of the calling thread.
+thread_local int num_threads = 1;
+
+// act(0), …, act(count - 1), in pieces of neighbours, on `num_threads` threads.
 template <typename Act>
 void parallel_for(int64_t count, const Act& act) {
-  const int threads = omp_get_max_threads();
+  const int threads = num_threads;
   struct Loop {
     const Act& act;
     int64_t count, pieces;
@@ -141,3 +142,9 @@ void parallel_for(int64_t count, const Act& act) {
 }
 
 }  // namespace
+
+extern "C" {
+
+// Run what the calling thread asks for from now on on so many threads.
+void use_threads(int64_t number) { num_threads = static_cast<int>(number); }
+}

@@ -13,11 +13,11 @@
 namespace {
 
 constexpr int kPanel = 48;  // output columns that lie together
-#if HAS_AVX512
-constexpr int kRows = 9;  // rows that are computed together: 27 accumulators with a panel
-#else
-constexpr int kRows = 6;  // 12 accumulators with a third of a panel
-#endif
+
+// Rows that are computed together. Of AVX-512 they have 27 accumulators with a panel; of AVX2 12 with
+// a third of one, or 9 with a sixth, where products of bytes take more registers.
+template <int64_t Kind>
+constexpr int kRows = HAS_AVX512 || Kind == kInt8 || Kind == kWide ? 9 : 6;
 
 struct Linear {
   const uint32_t* panels;
@@ -82,31 +82,87 @@ void tile(const uint32_t* a, int64_t groups, const uint32_t* b, const char* next
 
 #else
 
-// The same for float32, in thirds of the panel.
-template <int64_t Kind, int R, int C>
-void tile(const uint32_t* a, int64_t groups, const uint32_t* b, const char* next, float* out,
-          int64_t stride, const float*, const float*, const int32_t*) {
-  static_assert(Kind == kFloat32, "AVX2 multiplies float32 only");
+// Sums of R rows, in registers, with 16 columns of float32 or bfloat16.
+template <int64_t Kind, int R>
+void tile_of_floats(const uint32_t* a, int64_t groups, const uint32_t* b, const char* next,
+                    float* out, int64_t stride) {
+  constexpr int kSize = Kind == kFloat32 ? 1 : 2;
   const auto* rows = reinterpret_cast<const float*>(a);
-  for (int third = 0; third < C * kLanes; third += kLanes) {
-    const auto* columns = reinterpret_cast<const float*>(b) + third;
-    const char* ahead = next + third * sizeof(float);
-    __m256 sums[R][2];
-    each<R>([&](auto r) { sums[r][0] = sums[r][1] = _mm256_setzero_ps(); });
-    for (int64_t g = 0; g < groups; g++) {
-      const __m256 low = _mm256_loadu_ps(columns + g * kPanel);
-      const __m256 high = _mm256_loadu_ps(columns + g * kPanel + 8);
-      _mm_prefetch(ahead + g * kPanel * sizeof(float), _MM_HINT_T1);
+  const auto* columns = reinterpret_cast<const float*>(b);
+  __m256 sums[R][2];
+  each<R>([&](auto r) { sums[r][0] = sums[r][1] = _mm256_setzero_ps(); });
+  for (int64_t g = 0; g < groups; g++) {
+    _mm_prefetch(next + g * kPanel * sizeof(float), _MM_HINT_T1);
+    each<kSize>([&](auto j) {
+      __m256 low = _mm256_loadu_ps(columns + g * kPanel);
+      __m256 high = _mm256_loadu_ps(columns + g * kPanel + 8);
+      if constexpr (Kind == kBfloat16 && j == 0) {
+        low = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(low), 16));
+        high = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(high), 16));
+      } else if constexpr (Kind == kBfloat16) {
+        const __m256i upper = _mm256_set1_epi32(static_cast<int32_t>(0xffff0000));
+        low = _mm256_and_ps(low, _mm256_castsi256_ps(upper));
+        high = _mm256_and_ps(high, _mm256_castsi256_ps(upper));
+      }
       each<R>([&](auto r) {
-        const __m256 v = _mm256_broadcast_ss(rows + r * groups + g);
+        const __m256 v = _mm256_broadcast_ss(rows + (r * groups + g) * kSize + j);
         sums[r][0] = _mm256_fmadd_ps(v, low, sums[r][0]);
         sums[r][1] = _mm256_fmadd_ps(v, high, sums[r][1]);
       });
-    }
-    each<R>([&](auto r) {
-      _mm256_storeu_ps(out + r * stride + third, sums[r][0]);
-      _mm256_storeu_ps(out + r * stride + third + 8, sums[r][1]);
     });
+  }
+  each<R>([&](auto r) {
+    _mm256_storeu_ps(out + r * stride, sums[r][0]);
+    _mm256_storeu_ps(out + r * stride + 8, sums[r][1]);
+  });
+}
+
+// The same with 8 columns of eight bits.
+template <int64_t Kind, int R>
+void tile_of_bytes(const uint32_t* a, int64_t groups, const uint32_t* b, const char* next,
+                   float* out, int64_t stride, const float* row_scale, const float* column_scale,
+                   const int32_t* column_sum) {
+  const auto all_lanes = [](uint32_t word) { return _mm256_set1_epi32(static_cast<int>(word)); };
+  __m256i sums[R];
+  each<R>([&](auto r) { sums[r] = _mm256_setzero_si256(); });
+  for (int64_t g = 0; g < groups; g++) {
+    _mm_prefetch(next + g * kPanel * sizeof(uint32_t), _MM_HINT_T1);
+    const __m256i columns = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + g * kPanel));
+    if constexpr (has_wide_inputs(Kind)) {
+      const __m256i even = _mm256_srai_epi16(_mm256_slli_epi16(columns, 8), 8);
+      const __m256i odd = _mm256_srai_epi16(columns, 8);
+      each<R>([&](auto r) {
+        const uint32_t* words = a + 2 * (r * groups + g);
+        sums[r] = dot_pairs(sums[r], all_lanes(words[0]), even);
+        sums[r] = dot_pairs(sums[r], all_lanes(words[1]), odd);
+      });
+    } else {
+      each<R>([&](auto r) { sums[r] = dot(sums[r], all_lanes(a[r * groups + g]), columns); });
+    }
+  }
+  each<R>([&](auto r) {
+    __m256i sum = sums[r];
+    if constexpr (!has_wide_inputs(Kind))
+      sum = _mm256_sub_epi32(
+          sum, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(column_sum)));
+    const __m256 scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_set1_ps(row_scale[r]));
+    _mm256_storeu_ps(out + r * stride, _mm256_mul_ps(scaled, _mm256_loadu_ps(column_scale)));
+  });
+}
+
+template <int64_t Kind, int R, int C>
+void tile(const uint32_t* a, int64_t groups, const uint32_t* b, const char* next, float* out,
+          int64_t stride, const float* row_scale, const float* column_scale,
+          const int32_t* column_sum) {
+  constexpr bool kIsBytes = Kind == kInt8 || Kind == kWide;
+  constexpr int kColumns = kIsBytes ? 8 : 16;
+  for (int c = 0; c < C * kLanes; c += kColumns) {
+    const char* ahead = next + c * sizeof(float);
+    if constexpr (kIsBytes)
+      tile_of_bytes<Kind, R>(a, groups, b + c, ahead, out + c, stride, row_scale,
+                             column_scale + c, column_sum + c);
+    else
+      tile_of_floats<Kind, R>(a, groups, b + c, ahead, out + c, stride);
   }
 }
 
@@ -124,7 +180,7 @@ Tile tile_of(int64_t rows, std::integer_sequence<int, I...>) {
 // For so many rows, and a panel of which so many columns are left.
 template <int64_t Kind>
 Tile tile_of(int64_t rows, int64_t columns) {
-  constexpr std::make_integer_sequence<int, kRows> kSequence{};
+  constexpr std::make_integer_sequence<int, kRows<Kind>> kSequence{};
   if (columns <= kLanes) return tile_of<Kind, 1>(rows, kSequence);
   if (columns <= 2 * kLanes) return tile_of<Kind, 2>(rows, kSequence);
   return tile_of<Kind, 3>(rows, kSequence);
@@ -134,9 +190,9 @@ Tile tile_of(int64_t rows, int64_t columns) {
 template <int64_t Kind>
 void multiply(const Linear& linear, const uint32_t* a, const float* row_scale, int64_t rows,
               float* out) {
-  const int64_t groups = groups_of(Kind, linear.inputs);
+  const int64_t groups = groups_of(Kind, linear.inputs), words = words_of(Kind, linear.inputs);
   const int64_t stride = padded(linear.outputs), panels = stride / kPanel;
-  const int64_t blocks = (rows + kRows - 1) / kRows;
+  const int64_t blocks = (rows + kRows<Kind> - 1) / kRows<Kind>;
   parallel_for(panels, [&](int64_t p) {
     const uint32_t* b = linear.panels + p * groups * kPanel;
     for (int64_t block = 0; block < blocks; block++) {
@@ -145,10 +201,8 @@ void multiply(const Linear& linear, const uint32_t* a, const float* row_scale, i
       const bool is_last = block == blocks - 1 && p + 1 < panels;
       const auto* next = reinterpret_cast<const char*>(is_last ? b + groups * kPanel : b);
       tile_of<Kind>(last - first, linear.outputs - p * kPanel)(
-          a + first * groups, groups, b, next,
-                                  out + first * stride + p * kPanel, stride, row_scale + first,
-                                  linear.column_scale + p * kPanel,
-                                  linear.column_sum + p * kPanel);
+          a + first * words, groups, b, next, out + first * stride + p * kPanel, stride,
+          row_scale + first, linear.column_scale + p * kPanel, linear.column_sum + p * kPanel);
     }
   });
 }
@@ -156,10 +210,11 @@ void multiply(const Linear& linear, const uint32_t* a, const float* row_scale, i
 void multiply(const Linear& linear, const uint32_t* a, const float* row_scale, int64_t rows,
               float* out) {
   if (linear.kind == kFloat32) return multiply<kFloat32>(linear, a, row_scale, rows, out);
-#if HAS_AVX512
-  if (linear.kind == kBfloat16) multiply<kBfloat16>(linear, a, row_scale, rows, out);
-  else multiply<kInt8>(linear, a, row_scale, rows, out);
+  if (linear.kind == kBfloat16) return multiply<kBfloat16>(linear, a, row_scale, rows, out);
+#if !HAS_AVX512
+  if (linear.kind == kWide) return multiply<kWide>(linear, a, row_scale, rows, out);
 #endif
+  multiply<kInt8>(linear, a, row_scale, rows, out);
 }
 
 }  // namespace
@@ -201,7 +256,7 @@ void pack(int64_t kind, const float* weight, int64_t outputs, int64_t inputs, ui
       }
       panel[g * kPanel] = bits;
     }
-    if (kind == kInt8) {
+    if (kind == kInt8 || kind == kWide) {
       column_scale[n] = top / 127.0f;
       column_sum[n] = 128 * sum;
     }

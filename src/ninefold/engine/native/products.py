@@ -7,21 +7,21 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ninefold.engine.native.structures import PANEL, Kind, Packer, load_library_for
+from ninefold.engine.native.structures import PANEL, Kind, Packer, ProductKind, load_library_for
 
 
 class PackedProduct:
     """Weights (outputs, inputs) packed for products of one kind."""
 
-    def __init__(self, kind: Kind, weight: Tensor) -> None:
-        self._packer = Packer(load_library_for(kind))
+    def __init__(self, kind: ProductKind, weight: Tensor) -> None:
+        self._packer = Packer(load_library_for("int8" if kind == "int8-wide" else kind))
         self._linear = self._packer.linear(kind, weight)
         self.outputs, self.inputs = weight.shape
 
     def __call__(self, rows: Tensor) -> Tensor:
         """(R, inputs) float32 to (R, outputs) float32."""
         num_rows = len(rows)
-        rounded = torch.empty(num_rows, self.inputs, dtype=torch.int32)
+        rounded = torch.empty(num_rows, self.inputs + 1, dtype=torch.int32)
         scale = torch.empty(num_rows)
         out = torch.empty(num_rows, -(-self.outputs // PANEL) * PANEL)
         self._packer.library.multiply_alone(

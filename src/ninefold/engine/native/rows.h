@@ -19,6 +19,12 @@ int64_t groups_of(int64_t kind, int64_t inputs) {
   return (inputs + size - 1) / size;
 }
 
+// 32-bit words of a row of inputs to a product.
+int64_t words_of(int64_t kind, int64_t inputs) {
+  const bool is_wide = has_wide_inputs(kind) || (kWidensBfloat16 && kind == kBfloat16);
+  return groups_of(kind, inputs) * (is_wide ? 2 : 1);
+}
+
 uint16_t to_bf16(float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, 4);
@@ -86,11 +92,70 @@ void normalise(const float* from, float* to, int64_t size, const Norm& norm) {
   }
 }
 
-// Write a row in the number format of the products, padded with zeros to whole groups.
+// Round a row to eight bits around `kZero` and return its scale.
+float round_to_bytes(const float* from, int64_t size, uint8_t* to) {
+#if HAS_AVX512
+  __m512 largest = _mm512_setzero_ps();
+  for (int64_t i = 0; i < size; i += 16)
+    largest = _mm512_max_ps(
+        largest, _mm512_abs_ps(_mm512_maskz_loadu_ps(lanes(size - i), from + i)));
+  const float top = _mm512_reduce_max_ps(largest);
+  const __m512 inverse = _mm512_set1_ps(top > 0.0f ? 127.0f / top : 0.0f);
+  for (int64_t i = 0; i < size; i += 16) {
+    const __mmask16 m = lanes(size - i);
+    const __m512 v = _mm512_mul_ps(_mm512_maskz_loadu_ps(m, from + i), inverse);
+    const __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(v), _mm512_set1_epi32(128));
+    _mm_mask_storeu_epi8(to + i, m, _mm512_cvtusepi32_epi8(q));
+  }
+#else
+  Floats largest = all(0.0f);
+  for (int64_t i = 0; i < size; i += kLanes)
+    largest = larger(largest, absolute(load(from + i, size - i)));
+  const float top = largest_of(largest);
+  const Floats inverse = all(top > 0.0f ? 127.0f / top : 0.0f);
+  for (int64_t i = 0; i < size; i += kLanes) {
+    const Wholes q = to_wholes(multiply(load(from + i, size - i), inverse));
+    uint8_t bytes[kLanes];
+    store_bytes(bytes, add(q, all_wholes(kZero)));
+    std::memcpy(to + i, bytes, std::min<int64_t>(kLanes, size - i));
+  }
+#endif
+  return top / 127.0f;
+}
+
+#if !HAS_AVX512
+// Round a row to twelve bits and return its scale. Of four numbers the first and the third lie in
+// one word, the others in the next.
+float round_to_wide(const float* from, int64_t size, uint32_t* to) {
+  constexpr int64_t kMost = 2047, kMostSum = 0x7fffffff / 127;  // weights are 127 at most
+  const float most = static_cast<float>(std::min(kMost, kMostSum / size));
+  Floats largest = all(0.0f);
+  for (int64_t i = 0; i < size; i += kLanes)
+    largest = larger(largest, absolute(load(from + i, size - i)));
+  const float top = largest_of(largest);
+  const Floats inverse = all(top > 0.0f ? most / top : 0.0f);
+  for (int64_t i = 0; i < size; i += kLanes) {
+    const Wholes q = to_wholes(multiply(load(from + i, size - i), inverse));
+    const __m256i ordered = _mm256_permute4x64_epi64(_mm256_packs_epi32(q.low, q.high), 0xd8);
+    const __m256i pairs = _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(ordered, 0xd8), 0xd8);
+    std::memcpy(to + i / 2, &pairs, std::min<int64_t>(kLanes, (size - i + 3) / 4 * 4) * 2);
+  }
+  return top / most;
+}
+#endif
+
+// Write a row as the inputs of a product, padded with zeros to whole groups.
 void convert(int64_t kind, const float* from, int64_t size, uint32_t* to, float* scale) {
   const int64_t groups = groups_of(kind, size);
-  if (kind == kFloat32) {
-    std::memcpy(to, from, size * 4);
+#if !HAS_AVX512
+  if (has_wide_inputs(kind)) {
+    *scale = round_to_wide(from, size, to);
+    return;
+  }
+#endif
+  if (kind == kInt8) {
+    std::memset(to + groups - 1, kZero, 4);
+    *scale = round_to_bytes(from, size, reinterpret_cast<uint8_t*>(to));
     return;
   }
 #if HAS_AVX512
@@ -104,24 +169,9 @@ void convert(int64_t kind, const float* from, int64_t size, uint32_t* to, float*
     }
     return;
   }
-  __m512 largest = _mm512_setzero_ps();
-  for (int64_t i = 0; i < size; i += 16)
-    largest = _mm512_max_ps(
-        largest, _mm512_abs_ps(_mm512_maskz_loadu_ps(lanes(size - i), from + i)));
-  const float top = _mm512_reduce_max_ps(largest);
-  *scale = top / 127.0f;
-  const __m512 inverse = _mm512_set1_ps(top > 0.0f ? 127.0f / top : 0.0f);
-  auto* out = reinterpret_cast<uint8_t*>(to);
-  std::memset(out + 4 * (groups - 1), 128, 4);  // 128 is zero
-  for (int64_t i = 0; i < size; i += 16) {
-    const __mmask16 m = lanes(size - i);
-    const __m512 v = _mm512_mul_ps(_mm512_maskz_loadu_ps(m, from + i), inverse);
-    const __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(v), _mm512_set1_epi32(128));
-    _mm_mask_storeu_epi8(out + i, m, _mm512_cvtusepi32_epi8(q));
-  }
-#else
-  (void)groups, (void)scale;
 #endif
+  to[words_of(kind, size) - 1] = 0;
+  std::memcpy(to, from, size * 4);
 }
 
 }  // namespace

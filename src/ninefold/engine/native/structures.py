@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ninefold.engine.native.library import (
-    InstructionSet,
+    NativeLibrary,
     NativeUnavailableError,
     load_library,
     why_not,
@@ -24,18 +24,37 @@ Kind = Literal["float32", "bfloat16", "int8"]
 
 KINDS: dict[Kind, int] = {"float32": 0, "bfloat16": 1, "int8": 2}
 
-INSTRUCTIONS: dict[Kind, tuple[InstructionSet, ...]] = {
-    "float32": ("avx512", "avx2"),
-    "bfloat16": ("avx512",),
-    "int8": ("avx512",),
+ProductKind = Kind | Literal["int8-wide"]
+
+PRODUCT_KINDS: dict[ProductKind, int] = {
+    "float32": 0,
+    "bfloat16": 1,
+    "int8": 2,
+    "int8-wide": 3,
 }
-"""Instruction sets that each format is written for, the faster first."""
+"""Of products alone: int8-wide has weights of eight bits and inputs of twelve, and is there where
+AVX-512's products of bfloat16 are not."""
 
 
 def why_no_kind(kind: Kind) -> str:
     """Return why this processor cannot do products of a kind, or nothing where it can."""
-    reasons = [why_not(instructions) for instructions in INSTRUCTIONS[kind]]
-    return "" if "" in reasons else reasons[-1]
+    assert kind in KINDS
+    return why_not("avx2")
+
+
+def kind_for_outliers(kind: Kind) -> ProductKind:
+    """Return the kind of a product whose inputs have outliers, in a decoder of a kind.
+
+    In eight bits such inputs make three times the error of all other products together.
+    """
+    if kind != "int8":
+        return kind
+    return "int8-wide" if why_not("avx512") else "bfloat16"
+
+
+def why_no_painting(kind: Kind) -> str:
+    """Return why this processor cannot paint in a kind, or nothing where it can."""
+    return why_not("avx2" if kind == "float32" else "avx512")
 
 
 def available_kinds() -> tuple[Kind, ...]:
@@ -43,13 +62,24 @@ def available_kinds() -> tuple[Kind, ...]:
     return tuple(kind for kind in KINDS if not why_no_kind(kind))
 
 
-def load_library_for(kind: Kind) -> ctypes.CDLL:
+def load_library_for(kind: Kind) -> NativeLibrary:
     """Return the module for products of a kind.
 
     Raises:
         NativeUnavailableError: it cannot be built or run here.
     """
     if reason := why_no_kind(kind):
+        raise NativeUnavailableError(reason)
+    return load_library()
+
+
+def load_painting_library(kind: Kind) -> NativeLibrary:
+    """Return the module for pictures of a kind, float32 or bfloat16.
+
+    Raises:
+        NativeUnavailableError: it cannot be built or run here.
+    """
+    if reason := why_no_painting(kind):
         raise NativeUnavailableError(reason)
     return load_library()
 
@@ -137,7 +167,7 @@ class Decoder(ctypes.Structure):
 class Packer:
     """Packs weights and keeps what structures point to."""
 
-    library: ctypes.CDLL
+    library: NativeLibrary
     release: Callable[[Tensor], object] = lambda _: None
     """Called with weights that were packed and are not read again."""
     kept: list[Tensor] = field(default_factory=list)
@@ -157,21 +187,21 @@ class Packer:
             self.keep(module.bias.detach().float().contiguous()),
         )
 
-    def linear(self, kind: Kind, *weights: Tensor) -> Linear:
+    def linear(self, kind: ProductKind, *weights: Tensor) -> Linear:
         """Pack matrices (outputs, inputs), one below the other, for products of a kind."""
         weight = torch.cat([w.detach().float() for w in weights]).contiguous()
         for packed in weights:
             self.release(packed)
         outputs, inputs = weight.shape
-        size = self.library.packed_size(KINDS[kind], outputs, inputs)
+        size = self.library.packed_size(PRODUCT_KINDS[kind], outputs, inputs)
         padded = -(-outputs // PANEL) * PANEL
         panels = torch.empty(size, dtype=torch.int32)
-        # Only the eight-bit kind reads these, but all take their addresses.
-        num_scales = padded if kind == "int8" else 0
+        # Only the eight-bit kinds read these, but all take their addresses.
+        num_scales = padded if kind.startswith("int8") else 0
         scale = torch.empty(num_scales, dtype=torch.float32)
         sums = torch.empty(num_scales, dtype=torch.int32)
         self.library.pack(
-            _Number(KINDS[kind]),
+            _Number(PRODUCT_KINDS[kind]),
             _Pointer(weight.data_ptr()),
             _Number(outputs),
             _Number(inputs),
@@ -180,5 +210,10 @@ class Packer:
             _Pointer(sums.data_ptr()),
         )
         return Linear(
-            self.keep(panels), self.keep(scale), self.keep(sums), outputs, inputs, KINDS[kind]
+            self.keep(panels),
+            self.keep(scale),
+            self.keep(sums),
+            outputs,
+            inputs,
+            PRODUCT_KINDS[kind],
         )

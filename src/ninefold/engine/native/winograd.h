@@ -119,7 +119,7 @@ struct Convolution {
     auto* sums = reinterpret_cast<float*>(sum_lines.data());
     for (int64_t t = 0; t < count; t++)
       read_tile(first + t, inputs + t * groups, kTiles * groups);
-    const int64_t blocks = (count + kRows - 1) / kRows;
+    const int64_t blocks = (count + kRows<Kind> - 1) / kRows<Kind>;
     for (int64_t p = 0; p < Points * Points; p++)
       for (int64_t panel = 0; panel < stride / kPanel; panel++) {
         const uint32_t* b = winograd.products[p].panels + panel * groups * kPanel;
