@@ -30,7 +30,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 # A process that is stopped or cut off in a transaction must not keep the locks others wait for.
 _OPTIONS = f"-c search_path=public,{QUEUE_SCHEMA} -c idle_in_transaction_session_timeout=5s"
-_DRIVER = "postgresql+psycopg"
+DRIVER = "postgresql+psycopg"
+"""How SQLAlchemy names the server and the library that speaks to it."""
 
 
 def parse_database_url(url: str) -> URL:
@@ -50,7 +51,7 @@ def parse_database_url(url: str) -> URL:
             f"DATABASE_URL names {parsed.drivername}, but the service keeps its state in "
             "PostgreSQL; write postgresql://user:password@host/database."
         )
-    return parsed.set(drivername=_DRIVER)
+    return parsed.set(drivername=DRIVER)
 
 
 def connection_string(url: URL) -> str:
@@ -155,7 +156,7 @@ def require_server(url: URL) -> None:
 def alembic_config(url: URL) -> Config:
     """Return Alembic's configuration for this database; there is no ini file."""
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["url"] = url
     return config
