@@ -19,10 +19,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ninefold.checkpoints.registry import data_folder
 from ninefold.errors import UserError
+from ninefold.service.addresses import require_address, require_network, require_origin
 from ninefold.service.networks import are_everybody, is_loopback
 
 SECRET_CHARACTERS = 32
 """Fewest characters of a secret that signs cookies."""
+
+MAX_DAYS = 36_500
+"""Longest that anything is kept: a hundred years."""
 
 Surface = Literal["native", "openai", "automatic1111", "huggingface", "gradio", "craiyon"]
 """What clients may speak; `native` is the service's own API and its pages."""
@@ -38,7 +42,9 @@ class Settings(BaseSettings):
 
     model: str = Field("pocket", description="Model that draws: its name, or its folder.")
     device: str = Field(
-        "auto", description="Where the worker draws: auto, cpu, cuda, cuda:N, xpu, mps."
+        "auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d{1,3})?|xpu(:\d{1,3})?)$",
+        description="Where the worker draws: auto, cpu, cuda, cuda:N, xpu, mps.",
     )
     backend: str = Field(
         "auto", description="How the decoder runs: auto or one of the engine's backends."
@@ -128,10 +134,10 @@ class Settings(BaseSettings):
         False, description="Whether records of refusals hold the prompt."
     )
     keep_decisions_days: float = Field(
-        90, gt=0, description="Days after which decisions are removed."
+        90, gt=0, le=MAX_DAYS, description="Days after which decisions are removed."
     )
     keep_reports_days: float = Field(
-        90, gt=0, description="Days after which what people reported is removed."
+        90, gt=0, le=MAX_DAYS, description="Days after which what people reported is removed."
     )
     refusals: str = Field(
         "20/day", description="Refused prompts of a visitor, after which no more is drawn."
@@ -191,7 +197,10 @@ class Settings(BaseSettings):
         30, ge=0, le=600, description="Seconds that a picture is kept trying to be stored."
     )
     keep_jobs_days: float = Field(
-        30, gt=0, description="Days after which ended jobs and their pictures are removed."
+        30,
+        gt=0,
+        le=MAX_DAYS,
+        description="Days after which ended jobs and their pictures are removed.",
     )
     vacuum_every_hours: float = Field(
         1, gt=0, le=24, description="Hours between two rounds that remove what is kept no longer."
@@ -232,6 +241,10 @@ class Settings(BaseSettings):
                 values[name] = Path(path).expanduser().read_text(encoding="utf-8").strip()
             except OSError as error:
                 raise ValueError(f"{path} cannot be read ({error.strerror})") from None
+            except (RuntimeError, UnicodeDecodeError) as error:
+                raise ValueError(f"{path} cannot be read ({error})") from None
+            if not values[name]:
+                raise ValueError(f"{path} is empty; write the {name.replace('_', ' ')} into it")
         return values
 
     @model_validator(mode="after")
@@ -251,8 +264,6 @@ class Settings(BaseSettings):
                 f"NINEFOLD_TRUSTED_PROXIES={','.join(self.trusted_proxies)} lets anybody pretend "
                 "to be another address; name the proxies' addresses"
             )
-        if self.public_url and not self.public_url.startswith(("http://", "https://")):
-            raise ValueError("NINEFOLD_PUBLIC_URL must begin with http:// or https://")
         if self.keep_from_gallery_score > self.hide_from_score:
             raise ValueError(
                 "NINEFOLD_KEEP_FROM_GALLERY_SCORE must not be above NINEFOLD_HIDE_FROM_SCORE"
@@ -269,6 +280,23 @@ class Settings(BaseSettings):
             raise ValueError(
                 "NINEFOLD_STALLED_S must be at least twice NINEFOLD_HEARTBEAT_S, or workers that "
                 "are well count as lost"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_what_reaches_nobody(self) -> Self:
+        if self.public_url:
+            require_address("NINEFOLD_PUBLIC_URL", self.public_url, may_have_path=False)
+        if self.otlp_endpoint:
+            require_address("NINEFOLD_OTLP_ENDPOINT", self.otlp_endpoint, may_have_path=True)
+        for origin in self.cors_origins:
+            require_origin(origin)
+        for proxy in self.trusted_proxies:
+            require_network("NINEFOLD_TRUSTED_PROXIES", proxy)
+        if not self.surfaces:
+            raise ValueError(
+                "NINEFOLD_SURFACES names no API, so that nothing would be answered; name one, such "
+                "as native"
             )
         return self
 
