@@ -18,8 +18,9 @@ from ninefold.service.dependencies import keep_newcomer
 from ninefold.service.gateway import Gateway
 from ninefold.service.hosts import RefuseForeign
 from ninefold.service.problems import Problem, invalid
-from ninefold.service.requests import BodyLimitShape, RequestIds
+from ninefold.service.requests import BodyLimitShape, HeadAsGet, RequestIds
 from ninefold.service.routes import (
+    api_page,
     automatic1111,
     craiyon,
     gradio,
@@ -81,13 +82,15 @@ def build_app(
         version=__version__,
         lifespan=lifespan,
         telemetry={"auto_configure": False, "logs": False},
-        docs_url="/docs" if settings.show_docs else None,
+        docs_url=None,  # FastAPI's asks a content network; `api_page` has its own
         redoc_url=None,
         openapi_url="/openapi.json" if settings.show_docs else None,
     )
     for surface in answered:
         for router in surface.routers:
             app.include_router(router)
+    if settings.show_docs:
+        app.include_router(api_page.router)
     _add_error_handlers(app, answered)
     if settings.cors_origins:
         app.add_middleware(
@@ -101,6 +104,7 @@ def build_app(
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
     app.add_middleware(BodyLimitShape, surfaces=answered, max_bytes=MAX_BODY_BYTES)
     app.add_middleware(RefuseForeign, surfaces=answered, settings=settings)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(RequestIds)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))

@@ -3,15 +3,17 @@
 Plain ASGI, so that streams pass through untouched. Knows nothing of routes.
 """
 
+import asyncio
 import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ninefold.service import metrics
+from ninefold.service.ending import end_tasks
 from ninefold.service.problems import Problem
 from ninefold.service.surfaces import SurfaceRoutes, render_for
 from ninefold.service.visitors import new_id
@@ -67,6 +69,44 @@ class RequestIds:
                     "seconds": round(time.monotonic() - started_at, 4),
                 },
             )
+
+
+class HeadAsGet:
+    """Answers HEAD wherever GET is answered, by the same headers, as RFC 9110 asks.
+
+    The work ends where the headers are known, so that no stream is followed for nobody.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        as_get, started = {**scope, "method": "GET"}, asyncio.Event()
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.start" and not started.is_set():
+                await send(message)
+                await send({"type": "http.response.body", "body": b""})
+                started.set()
+
+        working = asyncio.create_task(_run(self._app(as_get, receive, send_head)))
+        answered = asyncio.create_task(started.wait())
+        try:
+            await asyncio.wait({working, answered}, return_when=asyncio.FIRST_COMPLETED)
+            if "route" in as_get:
+                scope["route"] = as_get["route"]
+            if working.done():
+                await working  # which raises what the application raised
+        finally:
+            await end_tasks([working, answered])
+
+
+async def _run(work: Awaitable[None]) -> None:
+    await work
 
 
 class BodyLimitShape:

@@ -1,5 +1,6 @@
 """The pages as a crawler and as a reader without scripts gets them, and the files around them."""
 
+import asyncio
 import gzip
 import io
 import json
@@ -11,7 +12,7 @@ import pytest
 from fastapi.routing import APIRoute
 from PIL import Image
 
-from ninefold.service.routes import pages, report_form, site_files
+from ninefold.service.routes import api_page, pages, report_form, site_files
 from ninefold.web.assets import assets, static_url
 from tests.service.running import RunningService
 
@@ -250,3 +251,52 @@ def test_every_address_of_the_site_is_documented() -> None:
     }
     assert len(paths) > 15
     assert paths <= documented
+
+
+async def test_head_is_answered_as_get_without_a_body(drawing_service: RunningService) -> None:
+    job = await drawn(drawing_service)
+    picture = job["pictures"][0]["url"]
+    paths = [*PAGES, "/livez", "/readyz", "/startupz", "/robots.txt", "/sw.js", "/shell.json"]
+    paths += ["/manifest.webmanifest", "/favicon.ico", "/metrics", "/openapi.json", "/docs"]
+    paths += [static_url("icon-192.png"), f"/g/{job['id']}", f"/api/v1/jobs/{job['id']}"]
+    paths += ["/api/v1/status", "/api/v1/models", "/v1/models", "/nothing", "/g/nothing"]
+    paths += [picture, f"/api/v1/jobs/{job['id']}/grid.png", "/gallery?page=0"]
+    for path in paths:
+        got = await drawing_service.http.get(path)
+        head = await drawing_service.http.head(path)
+        assert (head.status_code, head.content) == (got.status_code, b""), path
+        names = {"content-type", "content-length", "cache-control", "etag", "location"}
+        for name in names - ({"content-length"} if path == "/metrics" else set()):
+            assert head.headers.get(name) == got.headers.get(name), (path, name)
+    assert (await drawing_service.http.head("/api/v1/jobs")).status_code == 405
+
+
+async def test_head_of_a_stream_follows_nothing(service: RunningService) -> None:
+    job = await service.post("a red apple")
+    head = await service.http.head(f"/api/v1/jobs/{job['id']}/events")
+    assert head.status_code == 200
+    assert head.headers["content-type"].startswith("text/event-stream")
+    assert head.content == b""
+    while service.gateway.followers.count:
+        await asyncio.sleep(0.01)
+
+
+async def test_the_api_page_loads_nothing_from_elsewhere(service: RunningService) -> None:
+    page = await service.http.get("/docs")
+    assert page.status_code == 200
+    assert "script-src 'self';" in page.headers["content-security-policy"]
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(addresses) == 5
+    for address in addresses:
+        assert address.startswith("/"), address
+        answer = await service.http.get(address, follow_redirects=True)
+        assert answer.status_code == 200, address
+    assert not re.search(r"<script(?![^>]* src=)", page.text)
+    bundle = next(address for address in addresses if address.endswith("bundle.js"))
+    for encoding in ("gzip", "identity"):
+        answer = await service.http.get(bundle, headers={"Accept-Encoding": encoding})
+        assert "SwaggerUIBundle" in answer.text
+        assert "immutable" in answer.headers["cache-control"]
+    assert (await service.http.get("/docs/x/nothing.js")).status_code == 404
+    for name in ("LICENSE", "NOTICE", "swagger-ui-bundle.js.LICENSE.txt"):
+        assert (api_page.PACKED / name).is_file()

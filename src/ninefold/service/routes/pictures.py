@@ -51,7 +51,6 @@ _PICTURE: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.head("/i/{digest}.{extension}", include_in_schema=False)
 @router.get(
     "/i/{digest}.{extension}",
     response_class=Response,
@@ -75,7 +74,6 @@ async def read_picture(
     )
 
 
-@router.head("/api/v1/jobs/{job_id}/own/{digest}.{extension}", include_in_schema=False)
 @router.get(
     "/api/v1/jobs/{job_id}/own/{digest}.{extension}",
     response_class=Response,
@@ -166,7 +164,6 @@ async def read_preview(
     )
 
 
-@router.head("/api/v1/jobs/{job_id}/grid.{extension}", include_in_schema=False)
 @router.get(
     "/api/v1/jobs/{job_id}/grid.{extension}",
     response_class=Response,
