@@ -1,8 +1,6 @@
 """`python -m ninefold`: the command, where it is not on the path."""
 
-import sys
-
-from ninefold.cli import main
+from ninefold.entry import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

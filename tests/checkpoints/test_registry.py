@@ -154,3 +154,23 @@ def test_each_platform_has_its_cache(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", platform)
     assert registry.data_folder() == Path.home() / folder
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+def test_who_has_no_home_is_told_to_name_a_folder(
+    monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    def fail() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("NINEFOLD_HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(Path, "home", fail)
+    with pytest.raises(UserError, match=r"has no home folder, below which models .+HOME"):
+        data_folder()
+    monkeypatch.setenv("NINEFOLD_HOME", "~nobody-of-this-name/x")
+    with pytest.raises(UserError, match="without '~'"):
+        data_folder()
+    with pytest.raises(UserError, match="without '~'"):
+        find_model("~nobody-of-this-name/x")

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ninefold.pictures.png import read_recipe, write_png
+from ninefold.cli import draw_run
+from ninefold.cli.draw_files import save_drawing
+from ninefold.errors import NinefoldError
+from ninefold.pictures.png import Recipe, read_recipe, write_png
 from tests.cli.conftest import RunInside
 
 
@@ -211,3 +214,44 @@ def test_a_picture_of_a_native_backend_is_drawn_again_by_it(
     again = ninefold("draw", "--like", path, "--model", "tiny", "--out", "two")
     assert again.code == 0, again.err
     assert Path(again.out.strip()).read_bytes() == (workplace / path).read_bytes()
+
+
+def test_who_has_no_home_gets_all_pictures(
+    ninefold: RunInside, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", fail)
+    result = ninefold("draw", "ein Kätzchen", "--model", "tiny", "--seed", "7")
+    assert (result.code, len(list(workplace.rglob("*.png")))) == (0, 10), result.err
+
+
+def test_pictures_are_kept_whatever_happens_to_their_grid(
+    ninefold: RunInside, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_given: object) -> None:
+        assert len(list(workplace.rglob("*.png"))) == 9  # they are there before anything else
+        raise LookupError("no font")
+
+    monkeypatch.setattr(draw_run, "grid", fail)
+    result = ninefold("draw", "a red apple", "--model", "tiny", "--seed", "7")
+    assert (result.code, len(result.out.splitlines())) == (0, 9)
+    assert (
+        "The pictures are saved, but could not be set into one (LookupError: no font)" in result.err
+    )
+
+
+def test_a_picture_that_cannot_be_signed_loses_none_before_it(
+    workplace: Path,
+) -> None:
+    def finish(data: bytes, recipe: Recipe) -> bytes:
+        if recipe.index == 2:
+            raise NinefoldError("The key is gone.")
+        return data
+
+    image = Image.new("RGB", (4, 4))
+    recipes = [Recipe("a", 7, index, {}, "tiny", "0" * 64, "ninefold 0") for index in range(4)]
+    with pytest.raises(NinefoldError, match="key is gone"):
+        save_drawing(workplace, [(image, recipe) for recipe in recipes], None, finish)
+    assert len(list(workplace.rglob("*.png"))) == 2

@@ -92,3 +92,19 @@ def test_each_platform_has_its_folders(
 def test_whether_letters_can_be_joined_is_what_pillow_lays_out_with(font_folder: Path) -> None:
     font = ImageFont.truetype(font_folder / "wide.ttf", 20)
     assert fonts.can_shape() == (font.layout_engine == ImageFont.Layout.RAQM)
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32", "freebsd14"])
+def test_who_has_no_home_has_the_fonts_of_the_machine(
+    platform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(Path, "home", fail)
+    for name in ("XDG_DATA_HOME", "XDG_DATA_DIRS", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    folders = font_folders()
+    assert folders
+    assert all(folder.is_absolute() or platform == "win32" for folder in folders)

@@ -24,6 +24,7 @@ from ninefold.checkpoints.published import (
     Source,
 )
 from ninefold.errors import CheckpointError, UserError
+from ninefold.home import expand_user, require_home
 
 CONFIG_FILE = "config.json"
 """The file that makes a folder a model."""
@@ -117,22 +118,25 @@ REGISTRY: Registry = {
 """Every model that has a public name."""
 
 
+_KEPT = "models and downloads are kept"
+
+
 def data_folder() -> Path:
     """Return the folder for models and downloads: NINEFOLD_HOME, else the platform's cache.
 
     The folder may not exist yet.
     """
     if home := os.environ.get("NINEFOLD_HOME"):
-        return Path(home).expanduser()
+        return expand_user(home)
     return _cache_folder(sys.platform) / "ninefold"
 
 
 def _cache_folder(platform: str) -> Path:
     if platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        return Path(os.environ.get("LOCALAPPDATA") or require_home(_KEPT) / "AppData" / "Local")
     if platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        return require_home(_KEPT) / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or require_home(_KEPT) / ".cache")
 
 
 def model_folder(spec: ModelSpec, home: Path | None = None) -> Path:
@@ -203,7 +207,7 @@ def find_model(
         raise UserError(f"Model {name!r} is not installed; run `ninefold pull {name}`.")
     if name in local_models(registry, home):
         return (home or data_folder()) / "models" / name
-    folder = Path(name_or_folder).expanduser()
+    folder = expand_user(name_or_folder)
     if holds_model(folder):
         return folder
     if folder.is_dir():

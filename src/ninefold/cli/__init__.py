@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error, str(error), 2)
     except NinefoldError as error:
         return _fail(error, str(error), 1)
-    except typer.Abort as error:
+    except (typer.Abort, KeyboardInterrupt) as error:
         return _fail(error, "Stopped.", 130)
     except Exception as error:  # the last resort: whatever it is, a person gets one sentence
         return _fail(error, _explain_unexpected(error), 1)

@@ -1,8 +1,8 @@
 """Where a drawing's files go: a new folder of its own, named after the prompt."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
@@ -63,18 +63,15 @@ def save_drawing(
     Raises:
         UserError: a file cannot be written; those before it are whole and stay.
     """
-    return save_files(
-        out,
-        pictures[0][1].prompt,
-        [finish(encode_png(picture, recipe), recipe) for picture, recipe in pictures],
-        None if grid is None else finish(encode_png(grid), pictures[0][1]),
-    )
+    files = (finish(encode_png(picture, recipe), recipe) for picture, recipe in pictures)
+    saved = save_files(out, pictures[0][1].prompt, files)
+    return saved if grid is None else add_grid(saved, finish(encode_png(grid), pictures[0][1]))
 
 
-def save_files(
-    out: Path, prompt: str, pictures: Sequence[bytes], grid: bytes | None
-) -> SavedDrawing:
+def save_files(out: Path, prompt: str, pictures: Iterable[bytes]) -> SavedDrawing:
     """Write the PNG files of one prompt into a new folder below `out`, named after it.
+
+    Each is written when it is there, so that what fails later loses none.
 
     Raises:
         UserError: a file cannot be written; those before it are whole and stay.
@@ -86,10 +83,21 @@ def save_files(
             write_new(folder / f"{stem}-{number}.png", data)
             for number, data in enumerate(pictures, start=1)
         ]
-        grid_path = None if grid is None else write_new(folder / GRID_FILE, grid)
     except OSError as error:
         raise _cannot_write(out, error) from None
-    return SavedDrawing(folder, paths, grid_path)
+    return SavedDrawing(folder, paths, None)
+
+
+def add_grid(saved: SavedDrawing, data: bytes) -> SavedDrawing:
+    """Write the picture of all pictures beside them.
+
+    Raises:
+        UserError: it cannot be written; the pictures stay.
+    """
+    try:
+        return replace(saved, grid=write_new(saved.folder / GRID_FILE, data))
+    except OSError as error:
+        raise _cannot_write(saved.folder.parent, error) from None
 
 
 def _make_writable(out: Path) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from ninefold.cli.draw_files import prepared_folder, save_files
+from ninefold.cli.draw_files import add_grid, prepared_folder, save_files
 from ninefold.cli.draw_prompts import draw_prompts
 from ninefold.cli.draw_report import DrawnPrompt
 from ninefold.cli.draw_request import DrawOptions, given_settings, read_folder_name
@@ -96,6 +96,7 @@ def _save(
     files = [client.load(job, picture) for picture in shown]
     recipes = [_read_recipe(data, client.server) for data in files]
     has_grid = len(shown) > 1 if options.grid is None else options.grid
+    saved = save_files(out, recipes[0].prompt, files)
     page = client.load_grid(job) if len(shown) > 1 or has_grid else files[0]
     picture = _decode(page, client.server)
     notices = [str(notice) for notice in job["notices"]]
@@ -103,7 +104,7 @@ def _save(
     if num_hidden:
         notices.append(f"The service hides {num_hidden} of the pictures by its policy.")
     drawn = DrawnPrompt(
-        files=save_files(out, recipes[0].prompt, files, page if has_grid else None),
+        files=add_grid(saved, page) if has_grid else saved,
         recipes=recipes,
         scores=[None] * len(recipes),
         settings=_settings_of(job, recipes[0]),

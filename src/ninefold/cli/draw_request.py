@@ -17,6 +17,7 @@ from ninefold.cli.prompts import gather_prompts
 from ninefold.engine.config import NATIVE_BACKENDS
 from ninefold.errors import UserError
 from ninefold.generation.params import SamplingParams, get_preset
+from ninefold.home import expand_user
 from ninefold.pictures.png import Recipe, Setting, read_recipe
 from ninefold.safety.mark import MARK
 from ninefold.safety.prompt_policy import PromptPolicy
@@ -270,4 +271,4 @@ def read_folder_name(name: str) -> Path:
     """
     if not name or "\0" in name:
         raise UserError("--out needs the name of a folder.")
-    return Path(name).expanduser()
+    return expand_user(name)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from PIL import Image
 
-from ninefold.cli.draw_files import prepared_folder, save_drawing
+from ninefold.cli.draw_files import add_grid, prepared_folder, save_drawing
 from ninefold.cli.draw_prompts import draw_prompts
 from ninefold.cli.draw_report import DrawnPrompt
 from ninefold.cli.draw_request import DrawRequest, Original
@@ -18,7 +18,7 @@ from ninefold.drawing import Drawing, Picture, Progress
 from ninefold.errors import NinefoldError, UserError
 from ninefold.generation.params import SamplingParams
 from ninefold.pictures.grid import grid
-from ninefold.pictures.png import without_manifest
+from ninefold.pictures.png import encode_png, without_manifest
 from ninefold.pipeline import TextToImage
 from ninefold.safety.mark import MARK, put_mark
 from ninefold.text.normalize import transliteration_of_folder
@@ -78,16 +78,22 @@ def _draw(
     if request.is_marked:
         pictures = [replace(each, image=put_mark(each.image)) for each in pictures]
         recipes = [replace(recipe, mark=MARK) for recipe in recipes]
-    page = _compose(drawing, pictures)
     has_grid = len(pictures) > 1 if request.has_grid is None else request.has_grid
     images = [picture.image for picture in pictures]
-    files = save_drawing(
-        request.out,
-        list(zip(images, recipes, strict=True)),
-        page if has_grid else None,
-        request.finish or (lambda data, _: data),
-    )
-    notices = list(drawing.notices)
+    finish = request.finish or (lambda data, _: data)
+    pairs = list(zip(images, recipes, strict=True))
+    files = save_drawing(request.out, pairs, None, finish)
+    notices, page = list(drawing.notices), images[0]
+    try:  # what was drawn is saved: a caption that cannot be set is no reason to lose it
+        page = _compose(drawing, pictures)
+    except Exception as error:
+        notices.append(
+            f"The pictures are saved, but could not be set into one ({type(error).__name__}: "
+            f"{error}); please report it."
+        )
+        has_grid = False
+    if has_grid:
+        files = add_grid(files, finish(encode_png(page), recipes[0]))
     if request.original is not None:
         notices.append(_compare(request.original, files.pictures[0].read_bytes()))
     drawn = DrawnPrompt(

@@ -1,10 +1,9 @@
 """How `ninefold draw` signs what it writes, where it is told to."""
 
-from pathlib import Path
-
 from ninefold.cli.draw_files import Finish
 from ninefold.cli.messages import tell
 from ninefold.errors import UserError
+from ninefold.home import expand_user
 from ninefold.pictures.png import Recipe
 
 
@@ -30,7 +29,7 @@ def prepare_signing(is_on: bool, key_folder: str | None, *, has_prompt: bool) ->
             "Signing needs packages that are not installed; run: pip install 'ninefold[safety]'"
         ) from None
     if key_folder is not None:
-        key = signing_key.load_key(Path(key_folder).expanduser())
+        key = signing_key.load_key(expand_user(key_folder))
     else:
         folder = signing_key.default_key_folder()
         is_new = not folder.exists()

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from PIL import ImageFont, features
 
+from ninefold.home import home_folder
+
 Font = ImageFont.FreeTypeFont
 
 _PREFERRED = (
@@ -65,19 +67,33 @@ def choose_font(characters: frozenset[str], size: int) -> tuple[Font, frozenset[
     return (_own_font(size) if path is None else ImageFont.truetype(path, size)), missing
 
 
+_OWN_FOLDERS = {
+    "win32": ("AppData/Local/Microsoft/Windows/Fonts",),
+    "darwin": ("Library/Fonts",),
+    "linux": (".local/share/fonts", ".fonts"),
+}
+"""Where a user's own fonts lie below the home, on platforms other than these as on Linux."""
+
+
 def font_folders() -> tuple[Path, ...]:
     """Where fonts lie on this platform; not all of the folders need exist."""
-    home = Path.home()
+    home = home_folder()
+    own = () if home is None else tuple(home / name for name in _OWN_FOLDERS[_platform()])
     if sys.platform == "win32":
-        local = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
-        windows = Path(os.environ.get("WINDIR", r"C:\Windows"))
-        return windows / "Fonts", local / "Microsoft" / "Windows" / "Fonts"
+        local = os.environ.get("LOCALAPPDATA")
+        own = own if local is None else (Path(local) / "Microsoft" / "Windows" / "Fonts",)
+        return Path(os.environ.get("WINDIR", r"C:\Windows")) / "Fonts", *own
     if sys.platform == "darwin":
-        return Path("/System/Library/Fonts"), Path("/Library/Fonts"), home / "Library" / "Fonts"
-    data_home = os.environ.get("XDG_DATA_HOME") or str(home / ".local" / "share")
+        return Path("/System/Library/Fonts"), Path("/Library/Fonts"), *own
+    data_home = os.environ.get("XDG_DATA_HOME")
+    own_data = own[:1] if not data_home else (Path(data_home, "fonts"),)
     data = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
-    shared = [Path(folder, "fonts") for folder in (data_home, *data.split(":")) if folder]
-    return *shared, home / ".fonts"
+    shared = [Path(folder, "fonts") for folder in data.split(":") if folder]
+    return *own_data, *shared, *own[1:]
+
+
+def _platform() -> str:
+    return sys.platform if sys.platform in _OWN_FOLDERS else "linux"
 
 
 @lru_cache(maxsize=256)

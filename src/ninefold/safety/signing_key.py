@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ninefold.errors import UserError
+from ninefold.home import expand_user, require_home
 
 CERTIFICATES_FILE = "certificates.pem"
 """The certificate of the key first, then those that vouch for it."""
@@ -49,19 +50,21 @@ class SigningKey:
         return last.public_bytes(serialization.Encoding.PEM)
 
 
+_KEPT = "the key that signs is kept"
+
+
 def default_key_folder() -> Path:
     """Return where the key of this user lies: under NINEFOLD_HOME, else where settings belong."""
     if home := os.environ.get("NINEFOLD_HOME"):
-        return Path(home).expanduser() / "signing"
+        return expand_user(home) / "signing"
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA")
-        return (
-            (Path(local) if local else Path.home() / "AppData" / "Local") / "ninefold" / "signing"
-        )
+        settings = Path(local) if local else require_home(_KEPT) / "AppData" / "Local"
+        return settings / "ninefold" / "signing"
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "ninefold" / "signing"
+        return require_home(_KEPT) / "Library" / "Application Support" / "ninefold" / "signing"
     config = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(config) if config else Path.home() / ".config") / "ninefold" / "signing"
+    return (Path(config) if config else require_home(_KEPT) / ".config") / "ninefold" / "signing"
 
 
 def load_or_make_key(folder: Path) -> SigningKey:
