@@ -70,14 +70,23 @@ class EmbeddedPostgres:
 
     def _start(self) -> None:
         self._let_keeper_go()
-        with _locked(self._lock):
-            if not (self.folder / "PG_VERSION").is_file():
-                self._initialise()
-            programs = _programs(self.folder, self._user)
-            sockets = self._find_server()
-            if sockets is None:
-                sockets = self._run_server(programs)
+        try:
+            with _locked(self._lock):
+                sockets = self._start_or_join()
+        except OSError as error:
+            raise NinefoldError(
+                f"The embedded PostgreSQL in {str(self.folder)!r} cannot be used: "
+                f"{error.strerror} ({str(error.filename)!r}); run the service as the user that "
+                "owns the folder, or choose another with --data."
+            ) from None
         self.url = URL.create(DRIVER, _OWNER, database=_OWNER, query={"host": str(sockets)})
+
+    def _start_or_join(self) -> Path:
+        """Return where the server listens, once it does."""
+        if not (self.folder / "PG_VERSION").is_file():
+            self._initialise()
+        programs = _programs(self.folder, self._user)
+        return self._find_server() or self._run_server(programs)
 
     @property
     def process(self) -> psutil.Process:
