@@ -142,9 +142,7 @@ class Settings(BaseSettings):
     refusals: str = Field(
         "20/day", description="Refused prompts of a visitor, after which no more is drawn."
     )
-    address_refusals: str = Field(
-        "200/day", description="The same of an address; above, each job takes some work."
-    )
+    address_refusals: str = Field("200/day", description="Of an address; above, jobs take work.")
     prompt_rate: str = Field("600/minute", description="Jobs of a prompt, half to an address.")
 
     max_prompt_characters: int = Field(1000, ge=1, le=100_000, description="Longest prompt.")
