@@ -37,7 +37,7 @@ OPEN: dict[str, Any] = {"host": "0.0.0.0", "secret": "x" * 32}
         ({}, "a b", False),
         ({}, "localhost:port", False),
         ({}, "localhost/evil", False),
-        ({"public_url": "https://Draw.example/pictures"}, "draw.example", True),
+        ({"public_url": "https://Draw.example/"}, "draw.example", True),
         ({"public_url": "https://draw.example"}, "www.draw.example", False),
         ({"allowed_hosts": "box.lan, *.example.org"}, "BOX.lan:8000", True),
         ({"allowed_hosts": "box.lan, *.example.org"}, "a.b.example.org", True),
