@@ -5,6 +5,7 @@ No mathematics of its own: what is drawn is said in `generation/`, what is read 
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
@@ -21,9 +22,10 @@ from ninefold.engine.backends import choose_backend, load_native, painter_kind
 from ninefold.engine.config import NATIVE_BACKENDS
 from ninefold.engine.draw_codes import NUM_SLOTS, draw_codes
 from ninefold.engine.loaded_model import LoadedModel
+from ninefold.engine.step_threads import StepThreads
 from ninefold.engine.threads import set_threads
 from ninefold.errors import CancelledError, UserError
-from ninefold.generation.generate import DrawingState, ShouldStop, generate
+from ninefold.generation.generate import DrawingState, OnStep, ShouldStop, generate
 from ninefold.generation.params import SamplingParams, get_preset
 from ninefold.models.dallebart import DalleBart
 from ninefold.painting import order_pictures
@@ -43,8 +45,13 @@ class TextToImage:
         device: torch.device,
         dtype: str,
         policy: PromptPolicy | None = None,
+        threads: int | None = None,
     ) -> None:
         self.dtype = dtype
+        self.threads = threads or torch.get_num_threads()
+        self._is_cpu = device.type == "cpu" or dtype in NATIVE_BACKENDS
+        # An accelerator is waited for, which says nothing of the processor.
+        self._step_threads = StepThreads(self.threads if self._is_cpu else 1)
         self.policy = policy
         self.dallebart: DalleBart | None = None
         self.backend: Backend | None = None
@@ -67,6 +74,7 @@ class TextToImage:
         dtype: str = "float32",
         *,
         policy: PromptPolicy | None = None,
+        threads: int | None = None,
     ) -> Self:
         """Load an installed model.
 
@@ -77,6 +85,8 @@ class TextToImage:
                 run in float32. Or one of the engine's native backends, "native-float32",
                 "native-bfloat16" or "native-int8", many times faster where it runs.
             policy: what prompts are asked before they are drawn; None draws every prompt.
+            threads: of the processor, at most; None for PyTorch's own number. The pictures do not
+                depend on it.
 
         Raises:
             UserError: there is no such model, device or number format.
@@ -84,7 +94,7 @@ class TextToImage:
         """
         if dtype not in NATIVE_BACKENDS:
             resolve_dtype(dtype)
-        return cls(find_model(model), resolve_device(device), dtype, policy)
+        return cls(find_model(model), resolve_device(device), dtype, policy, threads)
 
     def draw(
         self,
@@ -129,29 +139,14 @@ class TextToImage:
                 for preview in self._previews(state):
                     on_preview(preview)
 
-        num_codes = self.config.vqgan.n_embed
-        if self.backend is None:
-            assert self.dallebart is not None, "there is a backend or a model"
-            codes = generate(
-                self.dallebart,
-                ready.text,
-                params,
-                num_codes,
-                on_step=on_step,
-                should_stop=should_stop,
-            )
-        else:
-            codes = draw_codes(
-                self.backend,
-                self.config.dallebart,
-                ready.text,
-                params,
-                num_codes,
-                on_step=on_step,
-                should_stop=should_stop,
-            )
-        paint = self._paint_square if params.seamless else self._paint_each
-        pictures = paint(codes, ready, tally)
+        before = torch.get_num_threads()
+        try:
+            codes = self._draw_codes(ready, on_step, should_stop)
+            set_threads(self.threads)
+            paint = self._paint_square if params.seamless else self._paint_each
+            pictures = paint(codes, ready, tally)
+        finally:
+            set_threads(before)
         return Drawing(
             prompt=ready.prompt,
             params=params,
@@ -162,6 +157,33 @@ class TextToImage:
             native_size=self.config.native_size,
             notices=policy_notices + ready.notices,
         )
+
+    def _draw_codes(
+        self, ready: PreparedPrompt, on_step: OnStep, should_stop: ShouldStop | None
+    ) -> Tensor:
+        """Draw the codes of all pictures; each step with as many threads as do not wait."""
+        steps = _Steps(self._step_threads, self.threads, on_step, should_stop)
+        num_codes = self.config.vqgan.n_embed
+        with steps:
+            if self.backend is None:
+                assert self.dallebart is not None, "there is a backend or a model"
+                return generate(
+                    self.dallebart,
+                    ready.text,
+                    ready.params,
+                    num_codes,
+                    on_step=steps.end,
+                    should_stop=steps.begin,
+                )
+            return draw_codes(
+                self.backend,
+                self.config.dallebart,
+                ready.text,
+                ready.params,
+                num_codes,
+                on_step=steps.end,
+                should_stop=steps.begin,
+            )
 
     def _ask_policy(self, prompt: str, negative_prompt: str) -> tuple[str, ...]:
         """Ask the policy about the prompt as it came: with what cleaning would take out of it."""
@@ -181,7 +203,7 @@ class TextToImage:
         prompt = ready.prompt if ready.params.rank else None
         numbered = zip(codes, ready.params.image_indices, strict=True)
         jobs = [(row, index, prompt) for row, index in numbered]
-        painted = self._paint_in_turn(jobs) if self.backend is None else self._paint_at_once(jobs)
+        painted = self._paint_at_once(jobs) if self._is_cpu else self._paint_in_turn(jobs)
         tally.check_stop()
         for picture in painted:
             pictures.append(picture)
@@ -195,16 +217,51 @@ class TextToImage:
 
     def _paint_at_once(self, jobs: Sequence[_Job]) -> Iterator[Picture]:
         """Paint each picture with one thread, as the engine does, for the same bytes."""
-        with ThreadPoolExecutor(
-            torch.get_num_threads(), initializer=set_threads, initargs=(1,)
-        ) as pool:
+        pool = ThreadPoolExecutor(self.threads, initializer=set_threads, initargs=(1,))
+        try:
             yield from pool.map(lambda job: self.painter.paint(*job), jobs)
+        finally:  # also where nobody wants the rest
+            pool.shutdown(cancel_futures=True)
 
     def _paint_square(self, codes: Tensor, ready: PreparedPrompt, tally: "_Tally") -> list[Picture]:
         tally.check_stop()
         pictures = self.painter.paint_square(codes, ready.params.image_indices)
         tally.count_pictures(len(pictures))
         return pictures
+
+
+class _Steps:
+    """Gives every step its threads, and measures it: begun when it is asked whether to go on."""
+
+    def __init__(
+        self,
+        threads: StepThreads,
+        limit: int,
+        on_step: OnStep,
+        should_stop: ShouldStop | None,
+    ) -> None:
+        self._threads, self._limit = threads, limit
+        self._on_step, self._should_stop = on_step, should_stop
+        self._measured = ExitStack()
+
+    def __enter__(self) -> None:
+        set_threads(self._threads.choose(self._limit))
+
+    def __exit__(self, *_: object) -> None:
+        self._measured.close()
+
+    def begin(self) -> bool:
+        """Say whether to stop; otherwise the step begins."""
+        if self._should_stop is not None and self._should_stop():
+            return True
+        set_threads(self._threads.choose(self._limit))
+        self._measured.enter_context(self._threads.measured())
+        return False
+
+    def end(self, state: DrawingState) -> None:
+        """The step is done."""
+        self._measured.close()
+        self._on_step(state)
 
 
 class _Tally:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ninefold.engine.threads import ThreadShare, wide_threads
+from tests.engine.test_step_threads import calm
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +19,7 @@ def restored_threads() -> Iterator[None]:
 
 @pytest.mark.parametrize(("total", "left"), [(1, 1), (2, 1), (8, 7)])
 def test_a_step_takes_what_painting_leaves(total: int, left: int) -> None:
-    share = ThreadShare(total)
+    share = ThreadShare(total, calm(total))
     assert share.enter_step() == torch.get_num_threads() == total
     with share.painting():
         assert torch.get_num_threads() == 1

@@ -3,7 +3,9 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from ninefold.errors import UserError
 from ninefold.pictures.png import Recipe, encode_png
@@ -97,3 +99,11 @@ def test_a_picture_too_large_to_unpack_is_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("ninefold.safety.inspection.MAX_PIXELS", 100)
     with pytest.raises(UserError, match="more than 100 pixels"):
         inspect_picture(encoded(sketch(1), "PNG"), "it")
+
+
+def test_sixteen_bit_grey_has_the_fingerprint_of_its_picture() -> None:
+    grey = sketch(1).convert("L")
+    deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    found, shallow = (inspect_picture(encoded(each, "PNG"), "it") for each in (deep, grey))
+    assert found.fingerprint == shallow.fingerprint
+    assert found.fingerprint is not None

@@ -214,6 +214,16 @@ def draw(  # noqa: PLR0913 - one argument for each option
             rich_help_panel=_MACHINE,
         ),
     ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1024,
+            help="Threads of the processor, at most.  [default: as PyTorch chooses]",
+            show_default=False,
+            rich_help_panel=_MACHINE,
+        ),
+    ] = None,
 ) -> None:
     """Draw nine pictures of each prompt.
 
@@ -251,6 +261,7 @@ def draw(  # noqa: PLR0913 - one argument for each option
         verbose=verbose,
         device=device,
         dtype=dtype,
+        threads=threads,
         server=server,
     )
     if server is not None:

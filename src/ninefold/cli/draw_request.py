@@ -68,6 +68,7 @@ class DrawOptions:
     verbose: bool = False
     device: str = "auto"
     dtype: str | None = None
+    threads: int | None = None
     server: str | None = None
 
 
@@ -105,6 +106,8 @@ class DrawRequest:
     is_marked: bool = False
     """Whether the pictures get the invisible mark."""
     original: Original | None = None
+    threads: int | None = None
+    """Of the processor, at most; None leaves it to PyTorch."""
 
     def params(self, model_preset: str) -> SamplingParams:
         """Return the settings to draw with, by a model whose own preset is `model_preset`.
@@ -143,6 +146,7 @@ def _read_prompts(options: DrawOptions) -> DrawRequest:
         preset=options.preset,
         dtype=_read_dtype(options.dtype or DEFAULT_DTYPE),
         device=options.device,
+        threads=options.threads,
         out=read_folder_name(options.out),
         has_grid=options.grid,
         is_json=options.json,
@@ -179,6 +183,7 @@ def _read_original(options: DrawOptions) -> DrawRequest:
         preset=None,
         dtype=dtype,
         device=options.device,
+        threads=options.threads,
         out=read_folder_name(options.out),
         has_grid=False,
         is_json=options.json,

@@ -35,7 +35,11 @@ def run(request: DrawRequest) -> None:
     with prepared_folder(request.out), _memory_explained(request):
         with progress_bar("Loading the model", is_hidden=request.is_quiet):
             artist = TextToImage.load(
-                request.model_folder, request.device, request.dtype, policy=request.policy
+                request.model_folder,
+                request.device,
+                request.dtype,
+                policy=request.policy,
+                threads=request.threads,
             )
         params = request.params(artist.config.preset)
         if request.original is not None:

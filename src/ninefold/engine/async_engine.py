@@ -28,7 +28,7 @@ from ninefold.engine.metrics import EngineCounts, StepClock
 from ninefold.engine.request import DrawRequest, EngineEvent, EngineInfo, EngineLoad, Finished
 from ninefold.engine.runner import Runner
 from ninefold.engine.self_check import check_backend
-from ninefold.engine.threads import ThreadShare
+from ninefold.engine.threads import ThreadShare, set_threads
 from ninefold.errors import CancelledError, NinefoldError, UserError
 from ninefold.generation.generate import read_first_codes
 
@@ -44,7 +44,7 @@ class AsyncEngine:
         sizes, num_codes = model.config.dallebart, model.config.vqgan.n_embed
         self._model, self.config = model, config
         self._threads = ThreadShare(config.num_threads)
-        self._threads.enter_step()
+        set_threads(self._threads.total)
         check = check_backend(backend, sizes, num_codes, config.num_slots)
         self.info = EngineInfo(
             model_name=model.config.name,
@@ -190,7 +190,8 @@ class AsyncEngine:
                 self._read_inbox()
                 if self._core.has_steps:
                     self._threads.enter_step()
-                    self._core.step(time.monotonic())
+                    with self._threads.measured_step():
+                        self._core.step(time.monotonic())
                 self._load = self._core.load()
         except Exception:
             logger.exception("The engine stopped")

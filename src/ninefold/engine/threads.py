@@ -8,9 +8,11 @@ each wait for the others at every operation.
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
+
+from ninefold.engine.step_threads import StepThreads
 
 _painting = threading.local()
 """`share`: the `ThreadShare` that the calling thread paints for."""
@@ -19,8 +21,9 @@ _painting = threading.local()
 class ThreadShare:
     """`total` threads for one decoding thread and `total` painting threads."""
 
-    def __init__(self, total: int | None = None) -> None:
+    def __init__(self, total: int | None = None, steps: StepThreads | None = None) -> None:
         self.total = total or torch.get_num_threads()
+        self._steps = steps or StepThreads(self.total)
         self._changed = threading.Condition()
         self._is_decoding = False
         self._num_painting = 0
@@ -33,11 +36,19 @@ class ThreadShare:
                 self._changed.notify_all()
 
     def enter_step(self) -> int:
-        """Give the calling thread's next decoding step its threads, and return how many."""
+        """Give the calling thread's next decoding step its threads, and return how many.
+
+        What painting leaves, or one where they would wait for each other (`step_threads`).
+        """
         with self._changed:
-            number = max(1, self.total - self._num_painting)
+            limit = max(1, self.total - self._num_painting)
+        number = self._steps.choose(limit)
         set_threads(number)
         return number
+
+    def measured_step(self) -> AbstractContextManager[None]:
+        """Measure the step that follows, for the choice of the next one's threads."""
+        return self._steps.measured()
 
     @contextmanager
     def painting(self) -> Iterator[None]:

@@ -169,7 +169,7 @@ def _to_rgba(image: Image.Image) -> tuple[Image.Image, bool]:
     """Return a picture as RGBA in sRGB, and whether its profile, if it has one, could be used."""
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I"):
-        image = _scale_16_bits(image)
+        image = scale_16_bits(image)
     if not profile:
         return image.convert("RGBA"), True
     try:
@@ -196,8 +196,12 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     return made
 
 
-def _scale_16_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey to 8; Pillow's own conversion cuts every value above 255 to white."""
+def scale_16_bits(image: Image.Image) -> Image.Image:
+    """Scale 16-bit grey to 8, as RGBA; Pillow's own conversion makes all above 255 white.
+
+    Raises:
+        DecodingError: it has values of more than 16 bits.
+    """
     values = np.asarray(image).astype(np.int64)
     if values.min(initial=0) < 0 or values.max(initial=0) > 65535:
         raise DecodingError("its values do not fit 16 bits; save it with 8 or 16 bits")

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ninefold.errors import UserError
 from ninefold.file_kinds import LFS_POINTER, is_lfs_pointer
-from ninefold.pictures.decoding import DecodingError, decoding
+from ninefold.pictures.decoding import DecodingError, decoding, scale_16_bits
 from ninefold.pictures.png import SIGNATURE, Recipe, parse_recipe
 from ninefold.safety.fingerprint import fingerprint
 from ninefold.safety.mark import has_mark
@@ -127,7 +127,8 @@ def _too_large(name: str) -> UserError:
 def _pixels(image: Image.Image) -> Image.Image | None:
     try:
         with decoding():
-            return image.convert("RGB")
+            whole = scale_16_bits(image) if image.mode.startswith("I") else image
+            return whole.convert("RGB")
     except DecodingError:
         return None
 
