@@ -29,6 +29,7 @@ from ninefold.service.routes import (
     openai,
     site,
 )
+from ninefold.service.second_try import IS_AWAY, SecondTry
 from ninefold.service.settings import Settings
 from ninefold.service.shared_answers import SharedAnswers
 from ninefold.service.store.objects import StorageError
@@ -103,6 +104,7 @@ def build_app(
     app.add_middleware(SharedAnswers, paths=SHARED_PATHS)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
     app.add_middleware(BodyLimitShape, surfaces=answered, max_bytes=MAX_BODY_BYTES)
+    app.add_middleware(SecondTry)
     app.add_middleware(RefuseForeign, surfaces=answered, settings=settings)
     app.add_middleware(HeadAsGet)
     app.add_middleware(RequestIds)
@@ -114,6 +116,8 @@ def build_app(
 def _add_error_handlers(app: FastAPI, surfaces: Sequence[SurfaceRoutes]) -> None:
     async def handle(request: Request, error: Exception) -> Response:
         problem = to_problem(error)
+        if problem.code == "database_unavailable":
+            request.scope[IS_AWAY] = True
         if request.method == "POST":
             metrics.REJECTED.labels(problem.code).inc()
         response = render_for(surfaces, problem, request)
@@ -151,7 +155,7 @@ def to_problem(error: Exception) -> Problem:
         return Problem(
             503,
             "database_unavailable",
-            "The database is away for a moment; ask again.",
+            "The database is away for a moment; whatever was accepted is safe.",
             retry_after_s=_RETRY_S,
         )
     return Problem(500, "internal", "Something went wrong inside the service.")

@@ -4,18 +4,29 @@ Each who asks is answered after the commit of their own job, as if alone, and wh
 one is nobody else's matter. A burst waits for the database as seldom as that allows.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ninefold.service import metrics
-from ninefold.service.idempotency import KeptAnswer, KeyedRequest, find_answers, keep_answers
+from ninefold.service.idempotency import (
+    KeptAnswer,
+    KeyedRequest,
+    find_answers,
+    find_kept,
+    keep_answers,
+)
 from ninefold.service.jobs.acceptance import Accepted, Prepared, Reception
 from ninefold.service.limits import Allowance, RateLimits
 from ninefold.service.problems import Problem
 from ninefold.service.rounds import Rounds
+from ninefold.service.second_try import PAUSE_S, note_effect
+from ninefold.service.store.database import reading
 from ninefold.service.store.retry import is_away
+from ninefold.service.store.tables import Job
 from ninefold.service.visitors import Requester
 
 MAX_TOGETHER = 32
@@ -49,6 +60,7 @@ class _Ask:
 
 
 _Placed = Accepted | KeptAnswer | Problem
+_Round = dict[_Ask, _Placed]
 _Answer = Committed | KeptAnswer | Exception
 
 
@@ -70,26 +82,64 @@ class GroupCommit:
         Raises:
             Problem: as `RateLimits.take`, `Reception.accept` and `find_answers`.
         """
+        note_effect()
         ask = _Ask(prepared, requester, key)
         if key is None:  # with a key it counts only where it is not answered already
             ask.allowance = await self._take(ask)
         return await self._rounds.ask(ask)
 
     async def _commit(self, asks: Sequence[_Ask]) -> list[_Answer]:
-        async with self._database.begin() as connection:
-            placed = await self._replay(connection, asks)
-            for ask in asks:
-                if ask not in placed and ask.allowance is None:
-                    try:
-                        ask.allowance = await self._take(ask)
-                    except Problem as problem:
-                        placed[ask] = problem
-            placed |= await self._place(connection, [ask for ask in asks if ask not in placed])
+        """Commit asks together; once more if the database was away, or ended the transaction."""
+        placed = _Round()
+        try:
+            await self._commit_once(asks, placed)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            await asyncio.sleep(PAUSE_S)
+            if not await self._is_committed(placed):  # its answer alone may have been lost
+                placed = _Round()
+                await self._commit_once(asks, placed)
         return [_answer(ask, placed[ask]) for ask in asks]
 
     async def _take(self, ask: _Ask) -> Allowance:
         prepared = ask.prepared
         return await self._limits.take(ask.requester, prepared.prompt, prepared.params.num_drawn)
+
+    async def _is_committed(self, placed: _Round) -> bool:
+        ids = [each.job_id for each in placed.values() if isinstance(each, Accepted)]
+        if not ids:
+            return False
+        async with reading(self._database).connect() as connection:
+            found = await connection.execute(select(Job.id).where(Job.id.in_(ids)).limit(1))
+            return found.scalar_one_or_none() is not None
+
+    async def _commit_once(self, asks: Sequence[_Ask], placed: _Round) -> None:
+        # Counting may wait for another machine, so it comes before the transaction, which would
+        # keep what it has locked from others meanwhile.
+        placed |= await self._refuse_too_many(asks)
+        async with self._database.begin() as connection:
+            left = [ask for ask in asks if ask not in placed]
+            placed |= await self._replay(connection, left)
+            placed |= await self._place(connection, [ask for ask in left if ask not in placed])
+
+    async def _refuse_too_many(self, asks: Sequence[_Ask]) -> dict[_Ask, _Placed]:
+        """Count those with a key that has no answer yet; return problems of those over a rate."""
+        keyed = {ask: ask.key.request for ask in asks if ask.key and ask.allowance is None}
+        if not keyed:
+            return {}
+        async with reading(self._database).connect() as connection:
+            kept = await find_kept(connection, list(keyed.values()))
+        problems: dict[_Ask, _Placed] = {}
+        for ask, request in keyed.items():
+            if request in kept:
+                problems[ask] = kept[request]
+                continue
+            try:
+                ask.allowance = await self._take(ask)
+            except Problem as problem:
+                problems[ask] = problem
+        return problems
 
     async def _replay(
         self, connection: AsyncConnection, asks: Sequence[_Ask]

@@ -86,7 +86,7 @@ async def find_answers(
     if not requests:
         return []
     locked = await _lock(connection, {request.lock for request in requests})
-    kept = await _kept(connection, requests)
+    kept = await find_kept(connection, requests)
     answers: list[KeptAnswer | Problem | None] = []
     for request in requests:
         # The first of a key has it; another of this round came while that one is at work.
@@ -104,9 +104,10 @@ async def _lock(connection: AsyncConnection, numbers: set[int]) -> set[int]:
     return {int(number) for number, is_locked in rows if is_locked}
 
 
-async def _kept(
+async def find_kept(
     connection: AsyncConnection, requests: Sequence[KeyedRequest]
 ) -> dict[KeyedRequest, KeptAnswer | Problem]:
+    """Return what the keys of some requests had, without locking them."""
     principals = {name for request in requests for name in request.principals}
     columns: Any = IdempotencyKey.__table__
     statement = select(columns).where(

@@ -96,7 +96,7 @@ async def _prepare(gateway: Gateway, requester: Requester, wish: Wish) -> Prepar
 def _require_running(gateway: Gateway) -> None:
     if gateway.is_draining:
         raise Problem(
-            503, "stopping", "The service is restarting; ask again in a moment.", retry_after_s=5
+            503, "stopping", "The service is restarting; nothing was accepted.", retry_after_s=5
         )
 
 

@@ -109,7 +109,7 @@ async def test_a_busy_service_is_waited_for(service: RunningService, client: Cli
 
     job = await beside(client.draw, "a red apple", on_wait=on_wait)
     assert job["status"] == "done"
-    assert told == [(5.0, "The service is restarting; ask again in a moment.")]
+    assert told == [(5.0, "The service is restarting; nothing was accepted.")]
 
 
 async def test_somebody_who_cancels_ends_it(service: RunningService, client: Client) -> None:

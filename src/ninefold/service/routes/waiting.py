@@ -27,6 +27,7 @@ from ninefold.service.visitors import Requester
 STAY_S = 8.0
 """Seconds that a stopping gateway waits for a drawing that somebody is waiting for here."""
 
+_DATABASE_PATIENCE_S = 10.0
 _STOPPING_RETRY_S = 5.0
 
 
@@ -71,7 +72,8 @@ async def wait(gateway: Gateway, request: Request, job_id: str, patience_s: floa
         raise Problem(
             503,
             "timed_out",
-            f"The pictures were not finished in {patience_s:.0f} seconds; ask again later.",
+            f"The pictures were not finished in {patience_s:.0f} seconds, so the drawing was "
+            "cancelled.",
             retry_after_s=60,
         ) from None
     return await find(gateway, request, job_id)
@@ -123,7 +125,7 @@ async def events_until_end(gateway: Gateway, job_id: str) -> AsyncIterator[Event
     raise Problem(
         503,
         "stopping",
-        "The service is restarting; ask again in a moment.",
+        "The service is restarting; the drawing was not finished.",
         retry_after_s=_STOPPING_RETRY_S,
     )
 
@@ -160,7 +162,9 @@ async def load_shown(gateway: Gateway, job: JobDocument, extension: str) -> list
 
 async def find(gateway: Gateway, request: Request, job_id: str) -> JobDocument:
     """Return a job that was accepted."""
-    job = await gateway.reader.find(job_id, base_url(request, gateway))
+    url = base_url(request, gateway)
+    # Who waits on a connection could not find the job again, so the database is waited for.
+    job = await retrying(lambda: gateway.reader.find(job_id, url), _DATABASE_PATIENCE_S)
     if job is None:
         raise Problem(410, "removed", "The job was removed.")
     return job

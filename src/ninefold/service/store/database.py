@@ -28,8 +28,9 @@ MIN_SERVER_VERSION = 15
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-# A process that is stopped or cut off in a transaction must not keep the locks others wait for.
-_OPTIONS = f"-c search_path=public,{QUEUE_SCHEMA} -c idle_in_transaction_session_timeout=5s"
+# A process that is stopped or cut off in a transaction must not keep the locks others wait for; one
+# that has to wait for a busy processor shall not lose its transaction.
+_OPTIONS = f"-c search_path=public,{QUEUE_SCHEMA} -c idle_in_transaction_session_timeout=15s"
 DRIVER = "postgresql+psycopg"
 """How SQLAlchemy names the server and the library that speaks to it."""
 
@@ -126,6 +127,8 @@ def migrate(url: URL, revision: str = "head") -> None:
     try:
         with engine.begin() as connection:
             _require_version(connection.dialect.server_version_info or (0,))
+            # Whatever a step takes on a busy machine, it is not cut off in the middle.
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(9009)")
             config = alembic_config(url)
             config.attributes["connection"] = connection

@@ -182,7 +182,9 @@ class Objects:
         except FileNotFoundError:
             return None
         except (BaseError, OSError) as error:
-            raise StorageError("The pictures' store cannot be read; try again later.") from error
+            raise StorageError(
+                "The pictures' store cannot be read at the moment; whatever was stored is safe."
+            ) from error
 
     async def delete(self, key: str, patience_s: float | None = None) -> None:
         """Remove an object; it need not exist.

@@ -44,6 +44,8 @@ def is_away(error: BaseException) -> bool:
     cause = getattr(error, "orig", None) or error
     if isinstance(cause, psycopg.Error) and (cause.sqlstate or "").startswith(_LIMIT_EXCEEDED):
         return False  # psycopg calls it operational, but it is what was asked for
+    if isinstance(cause, psycopg.errors.IdleInTransactionSessionTimeout):
+        return True  # psycopg calls it internal, but it is this machine that was slow
     return isinstance(error, DATABASE_AWAY) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
     )
