@@ -1,10 +1,12 @@
 """Downloading: what arrives is what was published, whatever happens on the way."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from ninefold.checkpoints import hub
 from ninefold.checkpoints.hub import fetch_file, fetch_source, missing_bytes
 from ninefold.checkpoints.hub_client import Hub
 from ninefold.checkpoints.published import PublishedFile, Source
@@ -187,3 +189,27 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(standin: StandinHub, tmp_p
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="Nothing can be written under"):
         fetch_source(SOURCE, tmp_path / "file" / "folder", hub_of(standin), silent)
+
+
+def test_what_comes_beyond_the_announced_size_is_not_kept(
+    standin: StandinHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    num_pieces = 0
+
+    @contextmanager
+    def flood(*_: object) -> Iterator[tuple[int, Iterator[bytes]]]:
+        def pieces() -> Iterator[bytes]:
+            nonlocal num_pieces
+            for _ in range(1000):
+                num_pieces += 1
+                yield bytes(100_000)
+
+        yield 0, pieces()
+
+    monkeypatch.setattr(hub, "read_from", flood)
+    with pytest.raises(DownloadError, match=r"sends more of .* than the"):
+        fetch_source(SOURCE, tmp_path, hub_of(standin), silent)
+    assert num_pieces <= 2  # WEIGHTS are 102,400 bytes
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 2 * len(
+        WEIGHTS
+    )

@@ -23,6 +23,7 @@ from ninefold.service.jobs.picture_steps import PictureSteps
 from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.refusal import PromptCheck
 from ninefold.service.jobs.worker import Worker
+from ninefold.service.room import Room
 from ninefold.service.settings import Settings
 from ninefold.service.store.database import build_async_engine
 from ninefold.service.store.objects import Objects
@@ -58,7 +59,8 @@ class RunningService:
         settings = self.settings
         objects = Objects.open(settings.pictures_url, settings.data, settings.storage_patience_s)
         queue = await self.stack.enter_async_context(Queue(self.url).open())
-        studio = Studio(database, objects, engine, steps or PictureSteps(), policy)
+        room = Room.of(settings, self.url)
+        studio = Studio(database, objects, engine, steps or PictureSteps(), room, policy)
         pace = pace or engine.load().image_steps_per_second
         worker = Worker(self.settings, self.url, queue, studio, pace)
         task = asyncio.create_task(worker.run())

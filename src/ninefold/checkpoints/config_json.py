@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from ninefold.errors import CheckpointError, UserError
+from ninefold.checkpoints.foreign_file import decoding
+from ninefold.errors import CheckpointError
 from ninefold.file_kinds import refuse_lfs_pointer
 
 Config = TypeVar("Config")
 
+_MAX_BYTES = 64 * 2**20  # a vocabulary is two
 _TOO_MANY = 1 << 40
 """Above every count and size that a configuration can mean; sizes of files are among them."""
 
@@ -24,12 +26,14 @@ def read_json(path: Path) -> dict[str, Any]:
         CheckpointError: it holds something else.
     """
     refuse_lfs_pointer(path)
-    try:
+
+    def explain(_error: Exception) -> CheckpointError:
+        return CheckpointError(f"{path} is damaged: it is not JSON; install it again.")
+
+    with decoding(path, explain):
+        if path.stat().st_size > _MAX_BYTES:
+            raise explain(ValueError())
         content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"{path} could not be read: {error.strerror}.") from None
-    except (ValueError, RecursionError):
-        raise CheckpointError(f"{path} is damaged: it is not JSON; install it again.") from None
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} does not hold a JSON object; install it again.")
     return content

@@ -19,8 +19,9 @@ from typing import BinaryIO, Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from ninefold.checkpoints.foreign_file import decoding
 from ninefold.checkpoints.tensor_source import TensorSpec
-from ninefold.errors import CheckpointError, UserError
+from ninefold.errors import CheckpointError
 from ninefold.file_kinds import refuse_lfs_pointer
 
 _DTYPES = {
@@ -39,6 +40,8 @@ _DTYPES = {
 _MAX_DEPTH = 32
 _MAX_ENTRIES = 10_000  # mega has under a thousand
 _MAX_NAME = 1024
+_MAX_AXES = 8  # convolutions have 4, stacked ones 5
+_MAX_NUMBERS = 1 << 44  # of an array; larger than any disk
 _CHUNK_MARK = "__msgpack_chunked_array__"
 
 _Kind: TypeAlias = Literal["int", "bool", "bytes", "array", "map", "ext"]
@@ -89,11 +92,8 @@ class FlaxFile:
         self.path = path
         self.label = str(path)
         refuse_lfs_pointer(path)
-        try:
-            with path.open("rb") as file:
-                self._leaves = dict(_Parser(file, path).leaves())
-        except OSError as error:
-            raise UserError(f"{path} could not be read: {error.strerror}.") from None
+        with decoding(path, self._explained), path.open("rb") as file:
+            self._leaves = dict(_Parser(file, path).leaves())
         self.specs = {name: leaf.spec for name, leaf in self._leaves.items()}
 
     def read(self, name: str, index: int | None = None) -> Tensor:
@@ -102,7 +102,13 @@ class FlaxFile:
         Raises:
             CheckpointError: the file has gone or become shorter since it was opened.
         """
-        leaf = self._leaves[name]
+        with decoding(self.path, self._explained):
+            return self._read(self._leaves[name], index)
+
+    def _explained(self, _error: Exception) -> CheckpointError:
+        return CheckpointError(f"{self.path} is not a whole flax checkpoint; download it again.")
+
+    def _read(self, leaf: _Leaf, index: int | None) -> Tensor:
         shape = leaf.spec.shape if index is None else leaf.spec.shape[1:]
         tensor = torch.empty(shape, dtype=leaf.spec.dtype)
         if tensor.numel() == 0:
@@ -251,7 +257,7 @@ class _Parser:
         if self._expect("array", "an array's description") != 3:
             raise self._error("an array's description is not (shape, format, bytes)")
         rank = self._expect("array", "a shape")
-        if rank > 8:  # convolutions have 4, stacked ones 5
+        if rank > _MAX_AXES:
             raise self._error(f"an array has {rank} axes")
         shape = tuple(self._expect("int", "a side of an array") for _ in range(rank))
         name = self._name("a number format")
@@ -266,13 +272,27 @@ class _Parser:
             raise self._error("it is cut short")
         if offset + size != end:
             raise self._error("an array does not fill its place")
+        self._require_possible(shape)
         self._file.seek(end)
         return _Leaf(spec, ((offset, size),))
 
+    def _require_possible(self, shape: tuple[int, ...]) -> None:
+        """Refuse a shape that no tensor has; one with a side of 0 passes whatever others say."""
+        numbers = 1
+        for side in shape:
+            numbers *= max(side, 1)
+        if numbers > _MAX_NUMBERS or len(shape) > _MAX_AXES:
+            raise self._error(f"an array has the shape {list(shape)}")
+
     def _join(self, entries: dict[str, _Node]) -> _Leaf:
         """A large array from its flat pieces."""
-        shape = [side for side in self._numbered(entries.get("shape")) if isinstance(side, int)]
-        pieces = [leaf for leaf in self._numbered(entries.get("chunks")) if isinstance(leaf, _Leaf)]
+        sides = self._numbered(entries.get("shape"))
+        chunks = self._numbered(entries.get("chunks"))
+        shape = [side for side in sides if isinstance(side, int) and not isinstance(side, bool)]
+        pieces = [leaf for leaf in chunks if isinstance(leaf, _Leaf)]
+        if len(shape) != len(sides) or len(pieces) != len(chunks):
+            raise self._error("a large array has a shape or pieces that are something else")
+        self._require_possible(tuple(shape))
         dtypes = {leaf.spec.dtype for leaf in pieces}
         if len(dtypes) != 1:
             raise self._error("a large array is not in pieces of one number format")

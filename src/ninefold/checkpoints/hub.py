@@ -125,6 +125,12 @@ def _download(remote: _Remote, part: Path, on_progress: OnProgress) -> None:
     while (before := _size(part)) < remote.num_bytes:
         try:
             _append(remote, part, on_progress)
+        except _TooLongError:
+            part.unlink()
+            raise DownloadError(
+                f"{remote.hub.label} sends more of {remote.label} than the {remote.num_bytes:,} "
+                "bytes that it announced, so nothing was kept; use another endpoint."
+            ) from None
         except Exception as error:  # as in _look_up
             if is_local(error):
                 raise
@@ -134,11 +140,17 @@ def _download(remote: _Remote, part: Path, on_progress: OnProgress) -> None:
     part.touch()  # an empty file is a file too
 
 
+class _TooLongError(Exception):
+    """More came than was announced."""
+
+
 def _append(remote: _Remote, part: Path, on_progress: OnProgress) -> None:
     """Make one request for the rest of `part`."""
     with read_from(remote.hub, remote.url, _size(part)) as (here, content), part.open("ab") as out:
         out.truncate(here)
         for piece in content:
+            if here + len(piece) > remote.num_bytes:
+                raise _TooLongError
             out.write(piece)
             here += len(piece)
             on_progress(remote.label, here, remote.num_bytes)

@@ -155,7 +155,7 @@ def holds_model(folder: Path) -> bool:
     """Tell whether `folder` is a model of ours; published folders have a config.json as well."""
     try:
         config = json.loads((folder / CONFIG_FILE).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(config, dict) and str(config.get("format", "")).startswith("ninefold-")
 

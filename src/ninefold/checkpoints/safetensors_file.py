@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
+from ninefold.checkpoints.foreign_file import decoding
 from ninefold.checkpoints.tensor_source import TensorSpec, TensorStream
-from ninefold.errors import CheckpointError, UserError
+from ninefold.errors import CheckpointError
 from ninefold.file_kinds import refuse_lfs_pointer
 
 _NAMES = {
@@ -95,16 +96,15 @@ class SafetensorsFile:
         self.path = path
         self.label = str(path)
         refuse_lfs_pointer(path)
-        try:
+        with decoding(path, self._explained):
             with path.open("rb"):  # safe_open says of every failure that there is no such file
                 self._opened: Any = safe_open(str(path), framework="pt")
-        except OSError as error:
-            raise UserError(f"{path} could not be read: {error.strerror}.") from None
-        except SafetensorError:
-            raise CheckpointError(
-                f"{path} is damaged or not a safetensors file; install the model again."
-            ) from None
-        self.specs = {name: self._spec(name) for name in self._names()}
+            self.specs = {name: self._spec(name) for name in self._names()}
+
+    def _explained(self, _error: Exception) -> CheckpointError:
+        return CheckpointError(
+            f"{self.path} is damaged or not a safetensors file; install the model again."
+        )
 
     def _names(self) -> list[str]:
         return list(self._opened.keys())

@@ -19,6 +19,7 @@ from ninefold.service.gateway import Gateway
 from ninefold.service.hosts import RefuseForeign
 from ninefold.service.problems import Problem, invalid
 from ninefold.service.requests import BodyLimitShape, HeadAsGet, RequestIds
+from ninefold.service.room import no_room
 from ninefold.service.routes import (
     api_page,
     automatic1111,
@@ -33,7 +34,13 @@ from ninefold.service.second_try import IS_AWAY, SecondTry
 from ninefold.service.settings import Settings
 from ninefold.service.shared_answers import SharedAnswers
 from ninefold.service.store.objects import StorageError
-from ninefold.service.store.retry import DATABASE_AWAY, UNSTORABLE, is_away, is_unstorable
+from ninefold.service.store.retry import (
+    DATABASE_AWAY,
+    UNSTORABLE,
+    is_away,
+    is_disk_full,
+    is_unstorable,
+)
 from ninefold.service.surfaces import SurfaceRoutes, render_for
 
 SURFACES: tuple[SurfaceRoutes, ...] = (
@@ -55,6 +62,7 @@ SHARED_PATHS = ("/g/", "/i/")
 
 _RETRY_S = 3.0
 _MAX_TOLD = 20  # of what is wrong with one request
+_AWAY = frozenset({"database_unavailable", "storage_unavailable"})
 
 
 def build_app(
@@ -118,6 +126,10 @@ def _add_error_handlers(app: FastAPI, surfaces: Sequence[SurfaceRoutes]) -> None
         problem = to_problem(error)
         if problem.code == "database_unavailable":
             request.scope[IS_AWAY] = True
+        gateway: Gateway | None = getattr(request.app.state, "gateway", None)
+        if problem.code in _AWAY and request.method == "POST" and gateway is not None:
+            # A database or a store that cannot write is away for the same reason.
+            problem = problem if gateway.room.is_left else no_room()
         if request.method == "POST":
             metrics.REJECTED.labels(problem.code).inc()
         response = render_for(surfaces, problem, request)
@@ -147,6 +159,8 @@ def to_problem(error: Exception) -> Problem:
             error.status_code, "invalid_request" if error.status_code < 500 else "internal"
         )
         return Problem(error.status_code, code, str(error.detail), headers=error.headers or {})
+    if is_disk_full(error):
+        return no_room()
     if isinstance(error, StorageError):
         return Problem(503, "storage_unavailable", str(error), retry_after_s=_RETRY_S)
     if is_unstorable(error):

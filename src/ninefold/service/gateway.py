@@ -22,6 +22,7 @@ from ninefold.service.jobs.safe_steps import open_provenance
 from ninefold.service.limits import RateLimits
 from ninefold.service.model_facts import ModelFacts, read_model_facts
 from ninefold.service.retention import vacuum_for_good
+from ninefold.service.room import Room
 from ninefold.service.settings import Settings
 from ninefold.service.store.database import build_async_engine
 from ninefold.service.store.memory import MemoryCache
@@ -50,6 +51,8 @@ class Gateway:
     limits: RateLimits
     provenance: Provenance | None
     """Signs what is made of pictures here; None where the settings switch that off."""
+    room: Room
+    """Of the disks that accepting and drawing write to."""
     cache: MemoryCache = field(default_factory=MemoryCache)
     is_draining: bool = False
     """Set when the process was told to stop: readiness says so before connections are closed."""
@@ -93,6 +96,7 @@ async def open_gateway(settings: Settings, url: URL, secret: str) -> AsyncIterat
             visitors=Visitors(secret),
             limits=limits,
             provenance=open_provenance(settings),
+            room=Room.of(settings, url),
         )
         tasks = [
             asyncio.create_task(followers.run()),

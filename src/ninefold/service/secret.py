@@ -5,6 +5,7 @@ import secrets
 
 from ninefold.errors import UserError
 from ninefold.pictures.naming import write_new
+from ninefold.service.data_folder import open_data_folder
 from ninefold.service.settings import Settings
 
 FILE = "secret"
@@ -20,7 +21,7 @@ def load_secret(settings: Settings) -> str:
         return settings.secret.get_secret_value()
     path = settings.data / FILE
     try:
-        settings.data.mkdir(parents=True, exist_ok=True)
+        open_data_folder(settings)
         if not path.exists():
             old_mask = os.umask(0o077)
             try:

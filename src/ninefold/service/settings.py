@@ -191,6 +191,9 @@ class Settings(BaseSettings):
     drain_s: float = Field(
         25, ge=0, le=3600, description="Seconds a stopping worker may finish what it draws in."
     )
+    reserved_disk_mib: int = Field(
+        256, ge=0, description="Free MiB of the data's disk below which nothing new is accepted."
+    )
     storage_patience_s: float = Field(
         30, ge=0, le=600, description="Seconds that a picture is kept trying to be stored."
     )

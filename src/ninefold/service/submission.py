@@ -31,10 +31,10 @@ async def accept(gateway: Gateway, requester: Requester, wish: Wish) -> tuple[st
         The job's id, and what is left of the requester's rate.
 
     Raises:
-        Problem: `stopping`, `rate_limited`, `invalid_request`, `model_not_found`,
+        Problem: `stopping`, `storage_full`, `rate_limited`, `invalid_request`, `model_not_found`,
             `prompt_refused`, `too_many_refusals` or `too_busy`.
     """
-    _require_running(gateway)
+    _require_open(gateway)
     traced = replace(wish, trace=current_traceparent(wish.trace))
     prepared = await _prepare(gateway, requester, traced)
     committed = await gateway.commits.accept(prepared, requester)
@@ -56,7 +56,7 @@ async def submit(
         Problem: as `accept`, and `idempotency_busy` (409) while the same key is at work, or
             `idempotency_mismatch` (422) where it was used for something else.
     """
-    _require_running(gateway)
+    _require_open(gateway)
     prepared = await _prepare(gateway, requester, wish)
     url = base_url(request, gateway)
 
@@ -93,7 +93,8 @@ async def _prepare(gateway: Gateway, requester: Requester, wish: Wish) -> Prepar
     return prepared
 
 
-def _require_running(gateway: Gateway) -> None:
+def _require_open(gateway: Gateway) -> None:
+    gateway.room.require()
     if gateway.is_draining:
         raise Problem(
             503, "stopping", "The service is restarting; nothing was accepted.", retry_after_s=5

@@ -19,7 +19,10 @@ from types import FrameType
 from sqlalchemy import URL
 
 from ninefold.errors import UserError
+from ninefold.private_place import make_private
+from ninefold.service.data_folder import open_data_folder
 from ninefold.service.descriptors import raise_descriptors
+from ninefold.service.disk import Ballast
 from ninefold.service.settings import Settings
 from ninefold.service.store.database import migrate, parse_database_url
 from ninefold.service.store.embedded import EmbeddedPostgres
@@ -35,6 +38,9 @@ USER_MISTAKE = 2
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """As `metrics.FOLDER`, which must not be imported before the variable is set."""
+
+BALLAST_BYTES = 48 * 2**20
+"""Room that is kept for an embedded database on a full disk: three segments of its log."""
 
 _BACKLOG = 2048
 _LOOK_EVERY_S = 0.2
@@ -83,6 +89,7 @@ class Supervisor:
         raise_descriptors()
         listener = open_listener(self._settings.host, self._settings.port)
         with listener:
+            open_data_folder(self._settings)
             database, url = open_database(self._settings)
             try:
                 migrate(url)
@@ -104,6 +111,7 @@ class Supervisor:
         database: EmbeddedPostgres | None,
         on_ready: Callable[[str], None],
     ) -> None:
+        ballast = Ballast(self._settings.data / "ballast", BALLAST_BYTES)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         self._start("gateway", listener)
@@ -118,6 +126,7 @@ class Supervisor:
                     del self._start_again_at[role]
                     self._start(role, listener)
             if database is not None:
+                ballast.keep()
                 database.revive()
             time.sleep(_LOOK_EVERY_S)
 
@@ -173,7 +182,7 @@ class Supervisor:
 
 def empty_folder(folder: Path) -> Path:
     """Return a folder without files, made if need be."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private(folder)
     for file in folder.iterdir():
         file.unlink()
     return folder

@@ -15,6 +15,7 @@ from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.safe_steps import build_steps
 from ninefold.service.jobs.warm_up import measure_pace
 from ninefold.service.jobs.worker import Worker
+from ninefold.service.room import Room
 from ninefold.service.settings import Settings
 from ninefold.service.store.database import build_async_engine
 from ninefold.service.store.objects import Objects
@@ -49,7 +50,8 @@ async def _run(settings: Settings, url: URL) -> None:
     database = build_async_engine(url, pool_size=5)
     objects = Objects.open(settings.pictures_url, settings.data, settings.storage_patience_s)
     async with Queue(url).open() as queue:
-        studio = Studio(database, objects, engine, steps, PolicyOfNow(settings.policy_file))
+        room, policy = Room.of(settings, url), PolicyOfNow(settings.policy_file)
+        studio = Studio(database, objects, engine, steps, room, policy)
         worker = Worker(settings, url, queue, studio, pace)
         house = asyncio.create_task(keep_house(database, queue, settings))
         stopper = asyncio.create_task(_stop_when(stopped, worker))

@@ -15,7 +15,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from ninefold.engine.native.compilation import (
     prebuilt_name,
 )
 from ninefold.errors import NinefoldError, UserError
+from ninefold.private_place import make_private, open_private
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +156,9 @@ def _load(instructions: InstructionSet) -> NativeLibrary:
     compiler = find_compiler()
     if compiler is None:
         raise NativeUnavailableError("there is no C++ compiler; install g++ or set CXX")
-    return _open(_build(compiler, instructions))
+    # What was looked at is opened, whatever has its name by now. The descriptor stays open, since
+    # the system tells libraries apart by their names.
+    return _open(Path(f"/proc/self/fd/{_build(compiler, instructions)}"))
 
 
 def _open(path: Path) -> NativeLibrary:
@@ -165,30 +168,36 @@ def _open(path: Path) -> NativeLibrary:
         raise NativeUnavailableError(f"the built module cannot be loaded: {error}") from None
 
 
-def _build(compiler: str, instructions: InstructionSet) -> Path:
-    """Compile beside the place and rename, so that no other process sees half a file."""
+def _build(compiler: str, instructions: InstructionSet) -> int:
+    """Return the compiled module, opened; compiled now where there is none of this user's."""
     texts = {name: (Path(__file__).parent / name).read_bytes() for name in SOURCES}
     version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
     options = [*TARGETS[instructions], *FLAGS]
     identity = [*texts.values(), version, " ".join([*options, *sorted(processor_flags())]).encode()]
     digest = hashlib.sha256(b"\0".join(identity)).hexdigest()[:16]
-    folder = data_folder() / "native"
-    path = folder / f"decoder-{instructions}-{digest}.so"
-    if path.is_file():
-        return path
+    path = data_folder() / "native" / f"decoder-{instructions}-{digest}.so"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as work:
-            part = Path(work) / path.name
-            source = Path(__file__).parent / "decoder.cpp"
-            command = [compiler, *options, "-o", str(part), str(source)]
-            done = subprocess.run(
-                command, capture_output=True, text=True, check=False, timeout=_PATIENCE_S
-            )
-            if done.returncode:
-                lines = [line for line in done.stderr.splitlines() if "error" in line]
-                raise NativeUnavailableError(f"{compiler} failed: {' '.join(lines[:1])}")
-            part.replace(path)
-    except (OSError, subprocess.TimeoutExpired) as error:
+        make_private(path.parent)
+        file = open_private(path)
+        if file is None:
+            _compile(compiler, options, path)
+            file = open_private(path)
+    except (OSError, UserError, subprocess.TimeoutExpired) as error:
         raise NativeUnavailableError(f"the module could not be built: {error}") from None
-    return path
+    if file is None:
+        raise NativeUnavailableError(f"the built module {str(path)!r} is not this user's alone")
+    return file
+
+
+def _compile(compiler: str, options: Sequence[str], path: Path) -> None:
+    """Compile beside the place and rename, so that no other process sees half a file."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as work:
+        part = Path(work) / path.name
+        source = Path(__file__).parent / "decoder.cpp"
+        command = [compiler, *options, "-o", str(part), str(source)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE_S)
+        if done.returncode:
+            lines = [line for line in done.stderr.splitlines() if "error" in line]
+            raise NativeUnavailableError(f"{compiler} failed: {' '.join(lines[:1])}")
+        part.chmod(0o700)
+        part.replace(path)

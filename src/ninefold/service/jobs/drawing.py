@@ -8,7 +8,7 @@ the drawing stops and nothing more is written. Knows nothing of how jobs are cho
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -38,6 +38,7 @@ from ninefold.service.jobs.picture_steps import (
 from ninefold.service.jobs.refusal import PromptCheck
 from ninefold.service.jobs.states import Status
 from ninefold.service.jobs.transitions import Claim
+from ninefold.service.room import Room
 from ninefold.service.store.objects import (
     PLACES,
     Objects,
@@ -71,6 +72,8 @@ class Studio:
     objects: Objects
     engine: Engine
     steps: PictureSteps
+    room: Room = field(default_factory=lambda: Room((), 0))
+    """Of the disks that pictures are written to; by default there is always some."""
     policy: PromptCheck | None = None
     """Asked once more before a job is drawn, since it may have changed while the job waited."""
 

@@ -6,6 +6,7 @@ fencing token. Told to stop, it takes nothing new, finishes what it can, and put
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -118,6 +119,8 @@ class Worker:
 
     def _open_lanes(self) -> Sequence[str]:
         """Return the lanes that a job may be taken from now: those with a free slot."""
+        if not self._studio.room.is_left:
+            return ()  # its pictures could not be stored
         num_slots = self._studio.engine.info.num_slots
         pictures = {"normal": 0, "priority": 0}
         for held in self._held.values():
@@ -178,7 +181,8 @@ class Worker:
         except NotHeldError:
             _log.info("job left: it is not held any more", extra={"job_id": held.job_id})
         except (StorageError, OverloadedError):
-            await self._put_back(held, delay_s=_PAUSE_S)
+            # Neither is the job's doing, so it fails by neither, however long it takes.
+            await self._put_back(held, delay_s=_PAUSE_S, counts=False)
         except CancelledError:
             await self._leave_cancelled(held)
         except NinefoldError as error:
@@ -211,7 +215,7 @@ class Worker:
             async with self._studio.database.begin() as connection:
                 return await transitions.refuse(connection, held, verdict)
 
-        await retrying(write)
+        await retrying(write, math.inf)
         return True
 
     async def _fail(self, held: Claim, error: NinefoldError) -> None:
@@ -221,7 +225,7 @@ class Worker:
             async with self._studio.database.begin() as connection:
                 return await transitions.fail(connection, held, code, str(error))
 
-        await retrying(write)
+        await retrying(write, math.inf)
 
     async def _put_back(self, held: Claim, *, delay_s: float = 0.0, counts: bool = True) -> None:
         async def write() -> bool:
@@ -236,7 +240,7 @@ class Worker:
                     counts=counts,
                 )
 
-        await retrying(write)
+        await retrying(write, math.inf)
 
     async def _drain(self) -> None:
         tasks = list(self._held)

@@ -45,6 +45,8 @@ async def ready(gateway: TheGateway, response: Response) -> dict[str, str]:
         checks["gateway"], is_ready = "stopping", False
     response.status_code = 200 if is_ready else 503
     degraded = "degraded: queue only" if checks.get("workers") == "none" else "ok"
+    if not gateway.room.is_left:  # pictures and pages are read all the same
+        checks["disk"], degraded = "full", "degraded: reading only"
     return {"status": degraded if is_ready else "unavailable", **checks}
 
 

@@ -27,6 +27,7 @@ from ninefold.service.jobs.safe_steps import MEDIA_TYPES, seal_alike, seal_with
 from ninefold.service.problems import Problem, not_found
 from ninefold.service.routes.jobs import JobId, find_job, problems, read_viewer
 from ninefold.service.store.objects import (
+    StorageError,
     content_hash,
     grid_key,
     owner_key,
@@ -236,7 +237,7 @@ async def load_grid(gateway: Gateway, job: JobDocument, extension: str) -> bytes
 
     Raises:
         Problem: the job is not done (409), or nothing of it is shown (404).
-        StorageError: the store cannot be read or written.
+        StorageError: the store cannot be read.
     """
     if job.status != "done":
         raise Problem(409, "not_done", "This job has no finished pictures yet; follow its events.")
@@ -244,7 +245,10 @@ async def load_grid(gateway: Gateway, job: JobDocument, extension: str) -> bytes
     data = gateway.cache.get(key) or await gateway.objects.get(key)
     if data is None:
         data = await _make_grid(gateway, job, extension)
-        await gateway.objects.put(key, data)
+        try:
+            await gateway.objects.put(key, data, patience_s=0)
+        except StorageError:
+            return data  # it is made again for the next who asks
         await _require_unchanged(gateway, job, key)
     gateway.cache.put(key, data)
     return data

@@ -21,6 +21,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from ninefold.errors import NinefoldError, UserError
+from ninefold.private_place import make_private
 
 FOLDER = "pictures"
 """Name of the pictures' folder in the data folder."""
@@ -77,6 +78,13 @@ class ListedObject:
     """By the store's clock."""
 
 
+def _open_folder(folder: Path, *, is_ours: bool) -> ObjectStore:
+    store = LocalStore(folder, automatic_cleanup=True, mkdir=True)
+    if is_ours:
+        make_private(folder)
+    return store
+
+
 class Objects:
     """An object store."""
 
@@ -104,9 +112,8 @@ class Objects:
         """
         if url is None or urlsplit(url).scheme == "file":
             folder = data / FOLDER if url is None else Path(urlsplit(url).path)
-            objects = cls(
-                partial(LocalStore, folder, automatic_cleanup=True, mkdir=True), patience_s
-            )
+            # A folder that the operator named may be for others to read, too.
+            objects = cls(partial(_open_folder, folder, is_ours=url is None), patience_s)
             with suppress(OSError):
                 objects._opened()
             return objects

@@ -56,6 +56,12 @@ def is_unstorable(error: BaseException) -> bool:
     return isinstance(error, UNSTORABLE)
 
 
+def is_disk_full(error: BaseException) -> bool:
+    """Tell whether the server could not write for want of room."""
+    cause = getattr(error, "orig", None) or error
+    return isinstance(cause, psycopg.errors.DiskFull)
+
+
 async def retrying(
     work: Callable[[], Awaitable[_Result]], patience_s: float = PATIENCE_S
 ) -> _Result:
