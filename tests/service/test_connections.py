@@ -93,7 +93,9 @@ async def test_trailers_and_extensions_of_chunks_are_bounded_too(service: Runnin
             writer.write(post + flood)
             data = await asyncio.wait_for(reader.read(-1), 120)
         statuses = [int(part.split()[0]) for part in data.split(b"HTTP/1.1 ")[1:]]
-        assert expected in statuses or statuses[:1] in ([403], [405], [421]), statuses  # said, or cut off unsaid
+        assert expected in statuses or statuses[:1] in ([403], [405], [421]), (
+            statuses
+        )  # said, or cut off unsaid
 
 
 async def test_a_head_at_the_limit_is_answered(service: RunningService) -> None:
