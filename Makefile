@@ -9,13 +9,14 @@ export PROMPT
 
 VENV := .venv
 RUN := $(VENV)/bin
+INSTALL := $(RUN)/python -m pip install --quiet --constraint constraints.txt
 USE_STAMP := $(VENV)/.installed
 SERVE_STAMP := $(VENV)/.installed-serve
 DEV_STAMP := $(VENV)/.installed-dev
 PAGE_STAMP := node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help draw serve test check peer page format imports types policy unit parity parity-table licence-table pictures bench corpus bias train clean
+.PHONY: help draw serve test check peer page format imports types policy unit parity parity-table licence-table pictures bench corpus bias train lock sbom clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -88,6 +89,12 @@ bias: $(DEV_STAMP) ## What pocket shows of people: table, plot and the page's no
 train: corpus ## Train pocket from nothing; goes on where it stopped
 	$(RUN)/ninefold train pocket
 
+lock: $(DEV_STAMP) ## Write constraints.txt anew, from this environment
+	$(RUN)/python scripts/dependencies.py lock
+
+sbom: $(DEV_STAMP) ## The bill of materials of a release: dist/sbom.cdx.json (CycloneDX)
+	$(RUN)/python scripts/dependencies.py sbom dist/sbom.cdx.json
+
 clean: ## Remove the environment and caches, keep trained runs
 	rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
 
@@ -96,17 +103,17 @@ $(VENV)/bin/python:
 	  || { echo "Ninefold needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-$(USE_STAMP): pyproject.toml scripts/install_torch.sh | $(VENV)/bin/python
+$(USE_STAMP): pyproject.toml constraints.txt scripts/install_torch.sh | $(VENV)/bin/python
 	bash scripts/install_torch.sh $(RUN)/python
-	$(RUN)/python -m pip install --quiet --editable .
+	$(INSTALL) --editable .
 	@touch $@
 
 $(SERVE_STAMP): $(USE_STAMP)
-	$(RUN)/python -m pip install --quiet --editable '.[serve]'
+	$(INSTALL) --editable '.[serve]'
 	@touch $@
 
 $(DEV_STAMP): $(USE_STAMP)
-	$(RUN)/python -m pip install --quiet --editable '.[dev,train,serve]'
+	$(INSTALL) --editable '.[dev,train,serve]'
 	@touch $@
 
 $(PAGE_STAMP): package.json package-lock.json scripts/install_page_tools.sh

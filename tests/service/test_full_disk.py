@@ -66,7 +66,11 @@ async def test_a_full_disk_stops_accepting_alone_and_all_goes_on_when_there_is_r
         try:
             migrate(server.url)
             settings = make_settings(
-                data=folder, reserved_disk_mib=40, storage_patience_s=0.2, surfaces=ALL
+                data=folder,
+                reserved_disk_mib=40,
+                storage_patience_s=0.2,
+                surfaces=ALL,
+                stalled_s=60,
             )
             async with running_service(settings, server.url) as service:
                 await _live_through_a_full_disk(service, folder)

@@ -111,3 +111,45 @@ async def test_what_was_removed_cannot_be_shown(
     for act in (hand.look, hand.show):
         with pytest.raises(UserError, match="no such picture"):
             await act(digest)
+
+
+async def test_a_removed_picture_is_not_shown_while_it_is_drawn_again(
+    service: RunningService,
+) -> None:
+    await service.add_worker(FakeEngine())
+    hand = PictureModeration(service.gateway.database, service.gateway.objects)
+    first = await service.ended((await service.post("a red apple", seed=1))["id"])
+    gone = min(first["pictures"], key=lambda picture: int(picture["index"]))
+    await hand.remove(gone["hash"], "asked for by its subject")
+    again = await service.events((await service.post("a red apple", seed=1))["id"])
+    shown = {event["index"] for event in again if event["type"] == "preview"}
+    assert shown == set(range(1, 9))  # squares of one colour have no fingerprint to go by
+    other = await service.events((await service.post("a red apple", seed=2))["id"])
+    assert {event["index"] for event in other if event["type"] == "preview"} == set(range(9))
+
+
+async def test_a_preview_that_looks_like_a_removed_picture_is_not_shown(
+    service: RunningService, hand: PictureModeration
+) -> None:
+    await service.add_worker(FakeEngine())
+    first = await service.ended((await service.post("a red apple", seed=1))["id"])
+    await hand.remove(first["pictures"][0]["hash"], "asked for by its subject")
+    again = await service.events((await service.post("a red apple", seed=2))["id"])
+    assert [event for event in again if event["type"] == "preview"] == []
+
+
+async def test_the_events_of_a_job_tell_no_address_of_a_picture_that_was_removed_since(
+    service: RunningService, hand: PictureModeration
+) -> None:
+    await service.add_worker(FakeEngine())
+    job = await service.ended((await service.post("a red apple", seed=1))["id"])
+    digest = job["pictures"][0]["hash"]
+    await hand.remove(digest, "asked for by its subject")
+    told = {
+        event["hash"]: event
+        for event in await service.events(job["id"])
+        if event["type"] == "picture"
+    }
+    assert (told[digest]["url"], told[digest]["hidden"]) == (None, True)
+    assert told[digest]["hidden_reason"] == "This picture was removed."
+    assert sum(event["url"] is not None for event in told.values()) == 8

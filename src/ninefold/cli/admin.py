@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -13,6 +13,8 @@ from ninefold.errors import UserError
 from ninefold.pictures.naming import write_new
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
     from ninefold.service.administration import Administration
     from ninefold.service.picture_moderation import LookAlike
 
@@ -50,6 +52,30 @@ def _run(data: Path | None, work: "Callable[[Administration], Awaitable[_Result]
             return await work(administration)
 
     return asyncio.run(run())
+
+
+def _require_service() -> None:
+    try:
+        import ninefold.service.administration  # noqa: F401 - whether it is there
+    except ModuleNotFoundError as error:
+        from ninefold.cli.serve import EXTRA
+
+        raise UserError(f"{EXTRA} ({error.name} is missing.)") from None
+
+
+def _with_database(data: Path | None, work: "Callable[[Any, URL], None]") -> None:
+    """Run some work on the database of the settings, which is started if it is embedded."""
+    _require_service()
+    from ninefold.service import backup
+    from ninefold.service.settings import read_settings
+    from ninefold.service.supervisor import open_database
+
+    embedded, url = open_database(read_settings(data=data))
+    try:
+        work(backup, url)
+    finally:
+        if embedded is not None:
+            embedded.close()
 
 
 @app.command("jobs")
@@ -105,6 +131,7 @@ def remove(
 
     num_jobs, alike = _run(data, work)
     tell(f"Removed; {_counted(num_jobs, 'job')} showed it.")
+    tell(f"A CDN in front may keep copies: purge /i/{digest}.* and the grids of those jobs.")
     if alike and similar:
         tell(f"Removed {_counted(len(alike), 'picture')} more that look the same.")
     elif alike:
@@ -218,6 +245,28 @@ def forget(
     """Delete a job on request: its prompt, its events and its pictures, also from the gallery."""
     gone = _run(data, lambda hand: hand.forget(job))
     tell(f"Forgot the job and {gone} pictures that no other job shows.")
+
+
+@app.command("dump")
+def dump(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.", show_default=False)],
+    data: DataFolder = None,
+) -> None:
+    """Write the database to a file, for a backup or another version of PostgreSQL."""
+    _with_database(data, lambda backup, url: backup.dump(url, out))
+    tell("Dumped. Pictures, `secret` and `signing` are for you to copy beside it.")
+
+
+@app.command("restore")
+def restore(
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", help="File of `dump`.", show_default=False)
+    ],
+    data: DataFolder = None,
+) -> None:
+    """Fill an empty database from a file that `dump` wrote."""
+    _with_database(data, lambda backup, url: backup.restore(url, source))
+    tell("Restored.")
 
 
 @app.command("create-key")

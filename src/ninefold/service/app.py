@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import InternalError
 from starlette.exceptions import HTTPException
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.cors import CORSMiddleware
@@ -142,6 +143,7 @@ def _add_error_handlers(app: FastAPI, surfaces: Sequence[SurfaceRoutes]) -> None
         HTTPException,
         StorageError,
         *DATABASE_AWAY,
+        InternalError,  # of the database, which may be away all the same
         *UNSTORABLE,
     )
     for kind in (*kinds, Exception):

@@ -3,6 +3,7 @@
 Works on database and store alone; what is done is kept as a decision. Knows nothing of a terminal.
 """
 
+import json
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -10,10 +11,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ninefold.errors import UserError
+from ninefold.pictures.png import Recipe
 from ninefold.safety.fingerprint import MATCH_DISTANCE, distance
 from ninefold.safety.image_policy import Audience
 from ninefold.service.jobs import picture_rows
-from ninefold.service.jobs.picture_steps import EXTENSIONS
+from ninefold.service.jobs.picture_steps import EXTENSIONS, RECIPE, recipe_hash
 from ninefold.service.store import decisions
 from ninefold.service.store.objects import (
     PLACES,
@@ -52,10 +54,12 @@ class PictureModeration:
         Its files and the grids that it is in go; its address answers 410 from now on, and the same
         picture, or one that looks the same, is never stored again.
         """
+        recipe = await self._recipe_of(digest)
         async with self._database.begin() as connection:
+            looks = await _looks(connection, digest)
             await connection.execute(
                 insert(RemovedPicture)
-                .values(hash=digest, reason=reason, fingerprint=await _looks(connection, digest))
+                .values(hash=digest, reason=reason, fingerprint=looks, recipe=recipe)
                 .on_conflict_do_nothing()
             )
             await decisions.record(connection, "removal", hash=digest, action="refuse", **_OPERATOR)
@@ -127,6 +131,13 @@ class PictureModeration:
             await self._objects.delete(place(digest, extension))
         await self._remove_grids(job_ids)
         return len(job_ids)
+
+    async def _recipe_of(self, digest: str) -> str | None:
+        for place in PLACES.values():
+            data = await self._objects.get(place(digest, RECIPE))
+            if data is not None:
+                return recipe_hash(Recipe(**json.loads(data)))
+        return None
 
     async def _remove_grids(self, job_ids: set[str]) -> None:
         for job_id in job_ids:

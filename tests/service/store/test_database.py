@@ -42,6 +42,22 @@ def test_migrations_lead_up_down_and_up_again(empty_database: URL) -> None:
     assert tables(empty_database) == first
 
 
+def test_a_migration_that_breaks_off_leaves_nothing_behind_and_can_be_done_again(
+    empty_database: URL,
+) -> None:
+    migrate(empty_database, "0003")
+    before = tables(empty_database)
+    execute(empty_database, "CREATE TABLE rounds (mine int)")  # in the way of a later step
+    with pytest.raises(NinefoldError, match="nothing of it was changed"):
+        migrate(empty_database)
+    assert fetch(empty_database, "SELECT version_num FROM alembic_version") == [("0003",)]
+    assert tables(empty_database) == before | {"rounds"}
+    execute(empty_database, "DROP TABLE rounds")
+    migrate(empty_database)
+    migrate(empty_database, "-3")
+    assert tables(empty_database) == before
+
+
 def test_whom_pictures_are_shown_to_survives_a_way_up_down_and_up(empty_database: URL) -> None:
     migrate(empty_database, "0003")
     job = "INSERT INTO jobs (id, owner, share, tier, lane, surface, prompt, seed, model, settings,"

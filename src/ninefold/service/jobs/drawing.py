@@ -34,6 +34,8 @@ from ninefold.service.jobs.picture_steps import (
     Judgement,
     PictureSteps,
     StoredPicture,
+    looks_of,
+    recipe_hash,
 )
 from ninefold.service.jobs.refusal import PromptCheck
 from ninefold.service.jobs.states import Status
@@ -160,6 +162,8 @@ class JobDrawing:
         data = await asyncio.to_thread(self._studio.steps.preview, preview.image)
         if data is None or preview.image_index in self._finished:
             return
+        if await self._is_removed(preview):
+            return
         digest = content_hash(data)
         key = preview_key(self._held.job_id, digest)
         try:
@@ -175,6 +179,19 @@ class JobDrawing:
             "url": f"/{key}",
         }
         await self._report([NewEvent("preview", event)])
+
+    async def _is_removed(self, preview: Preview) -> bool:
+        """Tell whether an operator removed the picture that this will be, or one that looks so."""
+        image = preview.image
+        picture = Picture(image, preview.image_index, None, ())
+        recipe = recipe_hash(self._drawing_of(picture).recipe(picture))
+        looks = await asyncio.to_thread(looks_of, image)
+
+        async def look() -> bool:
+            async with self._studio.database.connect() as connection:
+                return await picture_rows.is_removed(connection, recipe, looks)
+
+        return await retrying(look)
 
     async def _gather(self, picture: Picture, drawing: Drawing) -> None:
         """Make the files of a picture, for when all are there."""

@@ -119,6 +119,21 @@ def tell_audience(digest: str, audience: Audience, reason: str | None) -> Json:
     }
 
 
+async def is_removed(connection: AsyncConnection, recipe: str, looks: str | None) -> bool:
+    """Tell whether what is being drawn is a picture that an operator removed, or looks like one.
+
+    Args:
+        connection: to the database.
+        recipe: hash of what it is drawn from.
+        looks: fingerprint of what is there of it; None where that shows nothing.
+    """
+    statement = select(RemovedPicture.recipe, RemovedPicture.fingerprint)
+    return any(
+        row.recipe == recipe or (looks and row.fingerprint and is_copy(looks, row.fingerprint))
+        for row in await connection.execute(statement)
+    )
+
+
 _ACTIONS = {
     Audience.NOBODY: "refuse",
     Audience.OWNER: "restrict",

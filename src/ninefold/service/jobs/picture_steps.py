@@ -85,7 +85,7 @@ class PictureSteps:
 
     def finish(self, image: Image.Image, recipe: Recipe) -> StoredPicture:
         """Return a picture as it is stored; whether it is shown is for `judge` to say."""
-        looks = fingerprint(image) if has_structure(image) else None
+        looks = looks_of(image)
         if self.has_mark:
             image, recipe = put_mark(image), replace(recipe, mark=MARK)
         whole = encode_png(image, recipe)
@@ -106,6 +106,11 @@ class PictureSteps:
         return encode(image, "webp")
 
 
+def looks_of(image: Image.Image) -> str | None:
+    """Return the fingerprint of a picture; None where it shows nothing."""
+    return fingerprint(image) if has_structure(image) else None
+
+
 def with_recipe(picture: bytes, recipe: bytes) -> tuple[bytes, Recipe]:
     """Return a stored PNG with what it was drawn from in it, not sealed, as it was drawn.
 
@@ -116,6 +121,15 @@ def with_recipe(picture: bytes, recipe: bytes) -> tuple[bytes, Recipe]:
     known = Recipe(**json.loads(recipe))
     with Image.open(io.BytesIO(picture), formats=["PNG"]) as image:
         return encode_png(image, known), known
+
+
+def recipe_hash(recipe: Recipe) -> str:
+    """Return a hash of what draws a picture, whichever version draws it and however it is marked.
+
+    It is known before the picture is.
+    """
+    told = dataclasses.asdict(replace(recipe, mark="", software=""))
+    return content_hash(json.dumps(told, sort_keys=True).encode())
 
 
 def encode(image: Image.Image, extension: str) -> bytes:

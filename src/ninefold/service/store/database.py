@@ -16,7 +16,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ninefold.errors import NinefoldError, UserError
@@ -121,7 +121,8 @@ def migrate(url: URL, revision: str = "head") -> None:
     """Bring the schema up (or down) to a revision; one process does it, the others wait.
 
     Raises:
-        NinefoldError: the server cannot be reached, or is older than PostgreSQL 15.
+        NinefoldError: the server cannot be reached, or is older than PostgreSQL 15, or a step does
+            not succeed; then none is taken.
     """
     engine = create_engine(url, hide_parameters=True, connect_args=_connect_args())
     try:
@@ -136,6 +137,11 @@ def migrate(url: URL, revision: str = "head") -> None:
             (command.downgrade if going_down else command.upgrade)(config, revision)
     except OperationalError as error:
         raise NinefoldError(f"The database cannot be used: {explain(error)}.") from error
+    except DBAPIError as error:
+        raise NinefoldError(
+            f"The database's tables could not be brought up to date ({explain(error)}); nothing of "
+            "it was changed."
+        ) from error
     finally:
         engine.dispose()
 

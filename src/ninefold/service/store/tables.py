@@ -149,6 +149,8 @@ class RemovedPicture(Base):
     reason: Mapped[str]
     fingerprint: Mapped[str | None]
     """Keeps out what looks the same."""
+    recipe: Mapped[str | None]
+    """Hash of what it was drawn from; keeps out what will be it, while that is drawn."""
     removed_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
