@@ -54,7 +54,7 @@ def test_a_migration_that_breaks_off_leaves_nothing_behind_and_can_be_done_again
     assert tables(empty_database) == before | {"rounds"}
     execute(empty_database, "DROP TABLE rounds")
     migrate(empty_database)
-    migrate(empty_database, "-3")
+    migrate(empty_database, "-4")
     assert tables(empty_database) == before
 
 

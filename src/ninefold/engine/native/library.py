@@ -195,7 +195,9 @@ def _compile(compiler: str, options: Sequence[str], path: Path) -> None:
         part = Path(work) / path.name
         source = Path(__file__).parent / "decoder.cpp"
         command = [compiler, *options, "-o", str(part), str(source)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE_S)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_PATIENCE_S
+        )
         if done.returncode:
             lines = [line for line in done.stderr.splitlines() if "error" in line]
             raise NativeUnavailableError(f"{compiler} failed: {' '.join(lines[:1])}")
