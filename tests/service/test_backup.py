@@ -8,8 +8,8 @@ from sqlalchemy import URL
 
 from ninefold.errors import NinefoldError, UserError
 from ninefold.service.backup import dump, restore
-from ninefold.service.store.database import connection_string, migrate
 from ninefold.service.store import embedded
+from ninefold.service.store.database import connection_string, migrate
 from ninefold.service.store.embedded import FOLDER, EmbeddedPostgres
 from tests.service.conftest import execute, open_folder
 
