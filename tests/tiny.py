@@ -4,6 +4,7 @@ Pictures have 4×4 codes of 4×4 pixels. The weights are larger than those that 
 so that every input matters and no two rows of logits are alike.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,7 +14,10 @@ from torch import nn
 from ninefold.checkpoints.native import ModelConfig, Network, save_model
 from ninefold.models.clip import CLIP, CLIPConfig
 from ninefold.models.dallebart import DalleBart, DalleBartConfig
+from ninefold.models.sketches import SketchEmbedding
 from ninefold.models.vqgan import VQGAN, VQGANConfig
+from ninefold.text.things import THINGS_FILE, Thing, ThingTable
+from ninefold.training.sketches import BLOCK, LENGTH
 
 DALLEBART = DalleBartConfig(
     encoder_layers=2,
@@ -42,6 +46,27 @@ VQGAN_CONFIG = VQGANConfig(
     n_embed=64,
     norm_groups=4,
 )
+
+LOCAL_VQGAN = replace(
+    VQGAN_CONFIG,
+    resolution=64,
+    attn_resolutions=(),
+    mid_attention=False,
+    encoder_middle=False,
+    norm="position",
+)
+"""As pocket's: 16×16 codes that depend on the pixels around them."""
+
+THINGS_DALLEBART = replace(
+    DALLEBART,
+    sketch_length=LENGTH,
+    sketch_codes=BLOCK**2,
+    sketch_width=LOCAL_VQGAN.embed_dim,
+    image_vocab_size=LOCAL_VQGAN.n_embed,
+    max_text_length=256,
+    image_length=256,
+)
+"""As pocket's: it reads things by their sketches, whose number is yet to be set."""
 
 CLIP_CONFIG = CLIPConfig(
     projection_dim=16,
@@ -132,4 +157,47 @@ def tiny_model_folder(
     )
     states = {network: model.state_dict() for network, model in networks.items()}
     save_model(parent / name, config, states, {"tokenizer.json": tiny_tokenizer_json()})
+    return parent / name
+
+
+def tiny_things_folder(parent: Path, *, name: str = "tiny-things", has_clip: bool = True) -> Path:
+    """Write a whole model that reads things by their sketches, as pocket does.
+
+    It draws 64 pixels, knows cats, dogs and hats, and has 262 entries for words.
+    """
+    names = ("cat face", "dog face", "top hat")
+    phrases: dict[str, int | str] = {"cat": 0, "dog": 1, "hat": 2, "sofa": 2}
+    things = tuple(Thing(label, (number,)) for number, label in enumerate(names))
+    words = frozenset(("in", "and", "grey", "wearing"))
+    table = ThingTable(things, phrases, words, frozenset(("grey",)), LENGTH, hints={"happy": 1})
+    vqgan = build_vqgan(LOCAL_VQGAN)
+    dallebart = replace(
+        THINGS_DALLEBART,
+        num_sketches=table.num_sketches,
+        encoder_vocab_size=262 + 2 * table.num_sketches * LENGTH,
+    )
+    drawing = build_dallebart(dallebart)
+    generator = torch.Generator().manual_seed(0)
+    embedding = drawing.encoder.embed_tokens
+    assert isinstance(embedding, SketchEmbedding)
+    shape = embedding.codes.shape
+    embedding.codes.copy_(torch.randint(64, shape, generator=generator))
+    embedding.vectors.copy_(vqgan.quantize.embedding.weight.detach())
+    networks: dict[Network, nn.Module] = {"dallebart": drawing, "vqgan": vqgan}
+    clip = replace(CLIP_CONFIG, vocab_size=262 + len(things), max_positions=32)
+    if has_clip:
+        networks["clip"] = build_clip(clip)
+    config = ModelConfig(
+        name=name,
+        licence="Apache-2.0",
+        preset="pocket",
+        dallebart=dallebart,
+        vqgan=LOCAL_VQGAN,
+        clip=clip if has_clip else None,
+        picture_size=64,
+        has_plain_codes=True,
+    )
+    states = {network: model.state_dict() for network, model in networks.items()}
+    files = {"tokenizer.json": tiny_tokenizer_json(), THINGS_FILE: table.to_json().encode()}
+    save_model(parent / name, config, states, files)
     return parent / name

@@ -5,6 +5,7 @@ and a setting refused in the same words everywhere.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -53,7 +54,7 @@ def prepare_prompt(
     if not has_clip:
         notices += _check_ranking(config.name, params)
     read = reader.read(cleaned.text, params.negative_prompt, params.dialect)
-    text = _text_input(read.prompt, read.unconditional)
+    text = _text_input((*read.versions, read.unconditional))
     return PreparedPrompt(cleaned.text, params, text, notices + read.notices)
 
 
@@ -68,8 +69,7 @@ def _check_ranking(name: str, params: SamplingParams) -> tuple[str, ...]:
     return (f"Model {name!r} has no CLIP, so its pictures are not ranked.",)
 
 
-def _text_input(prompt: EncodedText, unconditional: EncodedText) -> TextInput:
-    texts = (prompt, unconditional)
+def _text_input(texts: Sequence[EncodedText]) -> TextInput:
     return TextInput(
         torch.tensor([text.ids for text in texts]), torch.tensor([text.mask for text in texts])
     )

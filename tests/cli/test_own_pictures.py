@@ -6,6 +6,7 @@ import pytest
 
 from tests.cli.conftest import RunInside
 from tests.corpus.test_own_pictures import write_pictures
+from tests.tiny import tiny_things_folder
 
 
 def test_own_pictures_become_a_model_that_draws(
@@ -21,6 +22,24 @@ def test_own_pictures_become_a_model_that_draws(
     assert taught.code == 0, taught.err
     assert "wrote taught" in taught.err
     drawn = ninefold("draw", "a red thing", "--model", "taught", "--count", "1", "--quiet")
+    assert drawn.code == 0
+    assert Path(drawn.out.splitlines()[0]).is_file()
+
+
+def test_a_model_with_a_table_learns_own_pictures_without_training(
+    ninefold: RunInside, workplace: Path
+) -> None:
+    base = tiny_things_folder(workplace)
+    write_pictures(workplace / "mine")
+    (workplace / "mine" / "a.txt").write_text("zed\nmy zed in a hat")
+    assert ninefold("corpus", "build", "--from", "mine", "--size", "64").code == 0
+    taught = ninefold("train", "finetune", "--model", str(base), "--out", "taught")
+    assert taught.code == 0, taught.err
+    assert "for \u201czed\u201d or \u201czed in hat\u201d" in taught.err
+    assert "ranks pictures of \u201czed\u201d as those of" in taught.err
+    assert "wrote taught" in taught.err
+    assert not (workplace / "runs/pocket/finetune/state.pt").exists()
+    drawn = ninefold("draw", "a zed", "--model", "taught", "--count", "1", "--quiet")
     assert drawn.code == 0
     assert Path(drawn.out.splitlines()[0]).is_file()
 

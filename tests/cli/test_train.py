@@ -15,7 +15,7 @@ from tests.training.conftest import write_corpus
 
 @pytest.fixture
 def corpus(workplace: Path) -> Path:
-    return write_corpus(workplace / "corpus", 128)
+    return write_corpus(workplace / "corpus", 256)
 
 
 def test_an_unknown_stage_lists_the_known_ones(ninefold: RunInside) -> None:
@@ -34,7 +34,7 @@ def test_a_corpus_that_is_there_is_left_as_it_is(ninefold: RunInside, corpus: Pa
     before = (corpus / "manifest.json").stat().st_mtime_ns
     result = ninefold("corpus", "build", "--out", "corpus")
     assert result.code == 0
-    assert "10 pictures of 128 pixels in corpus" in result.err
+    assert "10 pictures of 256 pixels in corpus" in result.err
     assert (corpus / "manifest.json").stat().st_mtime_ns == before
 
 
@@ -50,7 +50,7 @@ def test_the_tokenizer_stage_writes_a_tokenizer(
 def test_export_before_training_says_what_is_missing(ninefold: RunInside, corpus: Path) -> None:
     result = ninefold("train", "export", "--corpus", corpus.name)
     assert result.code == 2
-    assert "run `ninefold train anneal` first" in result.err
+    assert "run `ninefold train codes` first" in result.err
 
 
 def test_a_terminated_stage_saves_and_can_go_on(workplace: Path, corpus: Path) -> None:

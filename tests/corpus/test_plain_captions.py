@@ -62,8 +62,8 @@ def test_phrases_vary_and_keep_the_things() -> None:
         (single("fox", place="sea"), 13),
         (single("fox", place="red"), 8),
         (Scene("", "count", ("fox",), count=2), 2),
-        (Scene("", "pair", ("fox", "owl"), "beside"), 5),
-        (Scene("", "pair", ("fox", "owl"), "above"), 6),
+        (Scene("", "pair", ("fox", "owl"), "beside"), 6),
+        (Scene("", "pair", ("fox", "owl"), "above"), 7),
     ],
 )
 def test_a_contrast_differs_in_one_thing_that_is_said(scene: Scene, count: int) -> None:

@@ -18,6 +18,7 @@ from ninefold.service.store.tables import Job
 from tests.service.conftest import MakeSettings
 from tests.service.fake_engine import FakeEngine, paint
 from tests.service.running import RunningService, running_service, stream_events
+from tests.service.test_sweep import make_old
 
 pytestmark = pytest.mark.anyio
 
@@ -184,6 +185,7 @@ async def test_it_goes_with_removal_deletion_and_a_vacuum(
     async with service.gateway.database.begin() as connection:
         await connection.execute(update(Job).values(ended_at=ago(40 * 86400.0)))
     assert await kept(service, "owner") == {own["hash"]}
+    make_old(service.settings.data)
     await hand.vacuum(30)
     assert await kept(service, "owner") == set()
     assert (await service.http.get(f"/api/v1/jobs/{second['id']}")).status_code == 404

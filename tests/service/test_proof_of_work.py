@@ -64,7 +64,7 @@ def test_a_payload_with_members_of_wrong_types_solves_nothing(work: ProofOfWork,
     document = json.loads(base64.b64decode(payload))
     place = document["solution"] if part == "solution" else document["challenge"]["parameters"]
     wrong: object
-    for name in place:
+    for name in place.keys() - {"time"}:  # what a browser says that it took; nothing depends on it
         for wrong in (None, [], {}, 5, 1e308, "\ud800", True, "9" * 400):
             assert work.solved(changed(payload, part, **{name: wrong}), ADDRESS) is None
 

@@ -2,12 +2,15 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ninefold.errors import CheckpointError
 from ninefold.text import MinDalleTokenizer, TextTokenizer
 from ninefold.text.reader import CLIP_TOKENIZER_FILE, ClipReader, PromptReader
+from ninefold.text.things import THINGS_FILE, Thing, ThingTable
 
 SIZES = (24, 300)
 
@@ -92,3 +95,116 @@ def test_a_clip_with_a_tokenizer_reads_what_was_typed(tiny_model: Path, tmp_path
     (tmp_path / CLIP_TOKENIZER_FILE).write_text(json.dumps(tokenizer), encoding="utf-8")
     reader = ClipReader(tmp_path, 6, 300, read_with(tmp_path))
     assert reader.read("A RED!").ids == (0, 2, 3, 1, 1, 1)
+
+
+NUM_IDS = 262 + 2 * 4 * 2
+"""Entries of the tiny model's tokenizer, and two of each of four sketches at both places."""
+
+
+def read_things(folder: Path) -> PromptReader:
+    return PromptReader(folder, 24, NUM_IDS, has_normalizer=True)
+
+
+@pytest.fixture
+def with_table(tiny_model: Path, tmp_path: Path) -> Path:
+    """The tiny model's tokenizer of 262 entries, and a table of four things, two entries each."""
+    shutil.copy(tiny_model / "tokenizer.json", tmp_path)
+    labels = ("cat face", "dog face", "supervillain", "house")
+    names = {"cat": 0, "dog": 1, "darth vader": 2, "house": 3}
+    things = tuple(Thing(label, (number,)) for number, label in enumerate(labels))
+    table = ThingTable(things, names, frozenset(("in", "a")), frozenset(), sketch_length=2)
+    (tmp_path / THINGS_FILE).write_text(table.to_json())
+    return tmp_path
+
+
+def test_things_are_read_as_their_sketches_and_the_words_between(with_table: Path) -> None:
+    read = read_things(with_table).read("A Dog in the House!")
+    words = TextTokenizer.from_folder(with_table).encode(" <1> in <2>")
+    first = TextTokenizer.from_folder(with_table).num_entries
+    dog, house = (first + 1 * 2, first + (4 + 3) * 2)  # house: of the second place
+    sketches = [dog, dog + 1, house, house + 1]
+    assert [i for i, m in zip(read.prompt.ids, read.prompt.mask, strict=True) if m] == [
+        0, *sketches, *words.ids[1 : words.num_tokens - 1], 2,
+    ]  # fmt: skip
+    assert read.notices == ()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "notices"),
+    [
+        ("a cat", []),
+        ("darth vader", ["\u201cdarth vader\u201d is read as \u201csupervillain\u201d."]),
+        ("a frobnic cat", ["The model does not know \u201cfrobnic\u201d: left out."]),
+        (
+            "a cat, a dog and a house",
+            [
+                "The model draws 2 things at most: it left out \u201cdog\u201d.",
+                "The model does not know \u201cand\u201d: left out.",
+            ],
+        ),
+        (
+            "xyzzy",
+            [
+                "The model finds nothing in the prompt that it can draw (it does not know "
+                "\u201cxyzzy\u201d); name a thing, such as an animal, food or a vehicle."
+            ],
+        ),
+        (
+            "...",
+            [
+                "The model finds nothing in the prompt that it can draw; name a thing, such as an "
+                "animal, food or a vehicle."
+            ],
+        ),
+        (
+            "a cat in in in in in in in in in in in in in in in in in in",
+            ["The prompt has 62 tokens, but the model reads only 24: its end was left out."],
+        ),
+    ],
+)
+def test_what_a_table_does_not_know_is_told(
+    with_table: Path, prompt: str, notices: list[str]
+) -> None:
+    assert list(read_things(with_table).read(prompt).notices) == notices
+
+
+def test_a_notice_stays_short_however_long_the_prompt_is(with_table: Path) -> None:
+    words = " ".join(f"{'pqr' * 40}{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(600))
+    read = read_things(with_table).read(f"a cat {words}")
+    [notice] = read.notices
+    assert notice.endswith("pqrp\u2026\u201d, 592 more: left out.")
+    assert len(notice) < 500
+
+
+def test_a_negative_prompt_is_read_by_the_table_too(with_table: Path) -> None:
+    read = read_things(with_table).read("a cat", "a dog and fog")
+    assert read.unconditional == read_things(with_table).read("dog and").prompt
+    assert read.notices == ("The model does not know \u201cand\u201d, \u201cfog\u201d: left out.",)
+
+
+def test_a_clip_reads_an_entry_for_each_thing(with_table: Path) -> None:
+    clip = ClipReader(with_table, *SIZES, read_things(with_table))
+    first = TextTokenizer.from_folder(with_table).num_entries
+    ids = clip.read("a dog in a house").ids
+    assert ids[:2] == (0, first + 1)
+    assert first + 3 in ids
+
+
+@pytest.mark.parametrize(
+    ("designs", "length"), [((0, 1, 2, 3, 4), 2), ((0,), 3), ((0, 1), 6), ((4,), 2)]
+)
+def test_a_table_of_another_model_says_what_to_do(
+    with_table: Path, designs: tuple[int, ...], length: int
+) -> None:
+    table = ThingTable.from_folder(with_table)
+    assert table is not None
+    things = (Thing("cat face", designs), *table.things[1:])
+    other = replace(table, things=things, sketch_length=length)
+    (with_table / THINGS_FILE).write_text(other.to_json())
+    with pytest.raises(CheckpointError, match="pull or install the model again"):
+        read_things(with_table)
+
+
+def test_more_sketches_than_a_text_holds_say_what_to_do(with_table: Path) -> None:
+    with pytest.raises(CheckpointError, match="texts of 5 tokens"):
+        PromptReader(with_table, 5, NUM_IDS, has_normalizer=True)

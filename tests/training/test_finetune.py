@@ -115,11 +115,11 @@ def test_what_is_rehearsed_is_drawn_once_by_the_model_before_it_is_taught(
 
 def test_plain_cells_of_own_pictures_have_the_codes_that_the_model_learned_for_them() -> None:
     torch.manual_seed(0)
-    picture = np.full((1, 128, 128, 3), 255, np.uint8)
-    picture[:, :64] = np.random.default_rng(0).integers(0, 255, (64, 128, 3))
+    picture = np.full((1, 256, 256, 3), 255, np.uint8)
+    picture[:, :128] = np.random.default_rng(0).integers(0, 255, (128, 256, 3))
     vqgan = VQGAN(POCKET_VQGAN).eval()
     codes = encode_shown(vqgan, picture, has_plain_codes=True)
     free = encode_shown(vqgan, picture, has_plain_codes=False)
     white = list(map(tuple, PALETTE)).index((255, 255, 255))
-    assert (codes[0, 32:] == white).all()
-    assert not (free[0, 32:] == white).all()
+    assert (codes[0, 128:] == white).all()
+    assert not (free[0, 128:] == white).all()

@@ -1,36 +1,39 @@
-"""What a decoder is held to beside pixels: what CLIP sees."""
+"""The decoder that ships is learned for codes that do not change."""
 
 import torch
 
-from ninefold.models.clip import CLIP, CLIPConfig
-from ninefold.training.recipes.clip import POCKET_CLIP
-from ninefold.training.recipes.vqgan_decoder import perceptual_error
+from ninefold.training.pictures import PictureSet
+from ninefold.training.recipes.vqgan_decoder import VQGANDecoderTask
+from tests.tiny import LOCAL_VQGAN, build_vqgan
 
 
-def make_clip(config: CLIPConfig = POCKET_CLIP) -> CLIP:
-    torch.manual_seed(0)
-    return CLIP(config).eval().requires_grad_(False)
+def test_only_the_decoder_learns(small_pictures: PictureSet) -> None:
+    trained = build_vqgan(LOCAL_VQGAN)
+    task = VQGANDecoderTask(small_pictures, trained, LOCAL_VQGAN)
+    before = {name: value.clone() for name, value in trained.state_dict().items()}
+    loss, metrics = task.loss(0, 2)
+    torch.autograd.backward(loss)
+    learned = {name for name, weight in task.vqgan.named_parameters() if weight.grad is not None}
+    assert learned == {
+        name
+        for name, _ in task.vqgan.named_parameters()
+        if name.startswith(("decoder.", "post_quant_conv."))
+    }
+    codes = {n: v for n, v in task.vqgan.state_dict().items() if n.startswith(("encoder", "quant"))}
+    assert all(torch.equal(value, before[name]) for name, value in codes.items())
+    assert {"l1", "psnr"} <= set(metrics)
 
 
-def test_equal_pictures_are_seen_alike() -> None:
-    pixels = torch.rand(2, 3, 128, 128)
-    assert float(perceptual_error(make_clip(), pixels, pixels, (3, 5))) < 1e-5
+def test_the_loss_of_a_step_depends_on_the_step_alone(small_pictures: PictureSet) -> None:
+    trained = build_vqgan(LOCAL_VQGAN)
+    first, second = (VQGANDecoderTask(small_pictures, trained, LOCAL_VQGAN) for _ in range(2))
+    with torch.no_grad():
+        first.loss(0, 2)
+        assert float(first.loss(1, 2)[0]) == float(second.loss(1, 2)[0])
+        assert float(first.loss(1, 2)[0]) != float(second.loss(2, 2)[0])
 
 
-def test_a_picture_turned_round_is_seen_to_differ_more_than_a_noisy_one() -> None:
-    torch.manual_seed(1)
-    pixels = torch.nn.functional.interpolate(torch.rand(2, 3, 8, 8), size=(128, 128))
-    noisy = (pixels + 0.02 * torch.randn_like(pixels)).clamp(0, 1)
-    clip = make_clip()
-    little = float(perceptual_error(clip, noisy, pixels, (0, 0)))
-    much = float(perceptual_error(clip, pixels.flip(2, 3), pixels, (0, 0)))
-    assert 0 < little < much
-
-
-def test_it_teaches_the_picture_and_not_clip() -> None:
-    clip = make_clip()
-    restored = torch.rand(1, 3, 128, 128, requires_grad=True)
-    torch.autograd.backward(perceptual_error(clip, restored, torch.rand(1, 3, 128, 128), (0, 7)))
-    assert restored.grad is not None
-    assert float(restored.grad.abs().sum()) > 0
-    assert all(weight.grad is None for weight in clip.parameters())
+def test_its_sheet_shows_pictures_above_what_is_restored(small_pictures: PictureSet) -> None:
+    size = LOCAL_VQGAN.resolution
+    task = VQGANDecoderTask(small_pictures, build_vqgan(LOCAL_VQGAN), LOCAL_VQGAN)
+    assert task.sample(task.model.state_dict()).size == (12 * size, 6 * size)

@@ -79,9 +79,14 @@ def _fill(
 ) -> _Model:
     """Give a network that was built on the meta device its weights."""
     name = f"the {type(model).__name__} of config.json"
-    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    check_names(source.label, source.specs, shapes, name)
-    state = {name: source.read(name).to(device, dtype) for name in shapes}
+    expected = model.state_dict()
+    shapes = {tensor: tuple(value.shape) for tensor, value in expected.items()}
+    whole = {tensor for tensor, value in expected.items() if not value.is_floating_point()}
+    check_names(source.label, source.specs, shapes, name, whole)
+    state = {
+        tensor: source.read(tensor).to(device, expected[tensor].dtype if tensor in whole else dtype)
+        for tensor in shapes
+    }
     model.load_state_dict(state, strict=True, assign=True)
     tensors = [*model.parameters(), *model.buffers()]
     assert not any(tensor.is_meta for tensor in tensors), f"{name} has tensors without a file"

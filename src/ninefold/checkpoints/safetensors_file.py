@@ -26,8 +26,9 @@ _NAMES = {
     torch.float32: "F32",
     torch.float16: "F16",
     torch.bfloat16: "BF16",
+    torch.int16: "I16",
 }
-# Whole numbers are known so that a table can drop them: CLIP folders hold the numbers of positions.
+# Other whole numbers are known so that a table can drop them: CLIP folders hold those of positions.
 _DTYPES = {name: dtype for dtype, name in _NAMES.items()} | {"I64": torch.int64}
 
 
@@ -113,7 +114,8 @@ class SafetensorsFile:
         entry = self._opened.get_slice(name)
         if entry.get_dtype() not in _DTYPES:
             raise CheckpointError(
-                f"{self.path} stores {name} as {entry.get_dtype()}; only floats are supported."
+                f"{self.path} stores {name} as {entry.get_dtype()}; only floats and "
+                "16-bit whole numbers are supported."
             )
         return TensorSpec(tuple(entry.get_shape()), _DTYPES[entry.get_dtype()])
 

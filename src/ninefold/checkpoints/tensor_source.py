@@ -80,8 +80,11 @@ class TensorStream:
         return sum(spec.num_bytes for spec in self.specs.values())
 
     def cast(self, dtype: torch.dtype) -> "TensorStream":
-        """The same tensors, to be stored in another format."""
-        specs = {name: TensorSpec(spec.shape, dtype) for name, spec in self.specs.items()}
+        """The same tensors, floats to be stored in another format, whole numbers as they are."""
+        specs = {
+            name: TensorSpec(spec.shape, dtype if spec.dtype.is_floating_point else spec.dtype)
+            for name, spec in self.specs.items()
+        }
         return TensorStream(specs, self.tensors)
 
 

@@ -11,7 +11,7 @@ call their tensors is not known here (`dallebart`, `vqgan`, `clip`).
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -198,24 +198,37 @@ class WeightMap:
 
 
 def check_names(
-    label: str, specs: Mapping[str, TensorSpec], targets: Mapping[str, Shape], model: str
+    label: str,
+    specs: Mapping[str, TensorSpec],
+    targets: Mapping[str, Shape],
+    model: str,
+    whole: Container[str] = (),
 ) -> None:
     """Check that a checkpoint in our own names has exactly the tensors of a model.
+
+    Args:
+        label: what messages call the checkpoint.
+        specs: its tensors.
+        targets: those of the model.
+        model: what messages call the model.
+        whole: names of the model's tensors that hold whole numbers; all others hold floats.
 
     Raises:
         CheckpointError: tensors are missing, left over, or of another shape; it names them.
     """
     missing = [name for name in targets if name not in specs]
     extra = [name for name in specs if name not in targets]
-    problems = {n: _mismatch(specs[n], targets[n]) for n in targets if n in specs}
+    problems = {n: _mismatch(specs[n], targets[n], n in whole) for n in targets if n in specs}
     wrong = [f"{name} {problem}" for name, problem in problems.items() if problem]
     _refuse(label, model, missing, extra, wrong)
 
 
-def _mismatch(spec: TensorSpec, shape: Shape) -> str:
+def _mismatch(spec: TensorSpec, shape: Shape, is_whole: bool = False) -> str:
     if spec.shape != shape:
         return f"is {list(spec.shape)}, not {list(shape)}"
-    return "" if spec.dtype.is_floating_point else f"holds {spec.dtype}, not floats"
+    if spec.dtype.is_floating_point == is_whole:
+        return f"holds {spec.dtype}, not {'whole numbers' if is_whole else 'floats'}"
+    return ""
 
 
 def _unique(names: Iterable[str]) -> list[str]:

@@ -44,7 +44,7 @@ def build(
     ),
     size: Annotated[
         int, typer.Option(min=16, max=512, help="Side of the pictures in pixels.")
-    ] = 128,
+    ] = 256,
     workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 2,
     wordnet: Annotated[
         Path, typer.Option(help="Folder of WordNet's files, as Debian's wordnet-base has them.")

@@ -14,6 +14,7 @@ from ninefold.errors import UserError
 if TYPE_CHECKING:
     from ninefold.checkpoints.native import ModelConfig
     from ninefold.training.pocket import PocketRun
+    from ninefold.training.teaching import Taught
 
 
 APART = ("evaluator", "finetune")
@@ -26,8 +27,8 @@ def train(
     stage: Annotated[
         str,
         typer.Argument(
-            help="tokenizer, vqgan, codes, dallebart, beginnings, anneal, clip, vqgan-decoder, "
-            "export; or pocket for all of these; or evaluator; or finetune."
+            help="tokenizer, vqgan, codes, dallebart, vqgan-decoder, clip, export; or pocket for "
+            "all of these; or evaluator; or finetune."
         ),
     ],
     corpus: Annotated[
@@ -62,8 +63,11 @@ def train(
         typer.Option(
             min=0, help="Composed scenes that pocket learns beside the corpus's pictures."
         ),
-    ] = 28_000,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of finetune.")] = 1000,
+    ] = 16_000,
+    steps: Annotated[
+        int,
+        typer.Option(min=1, help="Steps of finetune; a model with a table of things needs none."),
+    ] = 1000,
     threads: Annotated[
         int, typer.Option(min=0, help="Threads of the processor; 0 leaves it to PyTorch.")
     ] = 0,
@@ -147,14 +151,41 @@ def _train_evaluator(corpus: Path, root: Path, out: Path, stop: _StopOnSignal) -
 def _finetune(
     corpus: Path, root: Path, model: Path, steps: int, out: Path, stop: _StopOnSignal
 ) -> None:
-    from ninefold.training.finetune import FinetuneRun
+    from ninefold.training.finetune import FinetuneRun, require_corpus
+    from ninefold.training.teaching import teach_things
 
+    require_corpus(corpus)
     tell(f"teaching {model.name}")
+    taught = teach_things(corpus, model, out)
+    if taught is not None:
+        _tell_taught(taught)
+        _tell_model(out, taught.config)
+        return
     run = FinetuneRun(root, corpus, model, steps, stop.is_asked, _tell_row)
     config = run.train(out)
     if config is None:
         raise typer.Abort
     _tell_model(out, config)
+
+
+def _tell_taught(taught: "Taught") -> None:
+    for thing in taught.things:
+        called = " or ".join(f"\u201c{phrase}\u201d" for phrase in thing.phrases)
+        tell(f"draws {', '.join(taught.names[n] for n in thing.pictures)} for {called}")
+        for number in thing.spare:
+            tell(
+                f"left out {taught.names[number]}: a thing has {len(thing.pictures)} pictures at "
+                "most, the first ones"
+            )
+        if thing.likeness:
+            tell(f"ranks pictures of \u201c{thing.label}\u201d as those of {thing.likeness}")
+    for number in taught.nameless:
+        tell(
+            f"left out {taught.names[number]}: its captions have no word that is new to the model, "
+            "and none has four words or fewer"
+        )
+    for phrase in taught.renamed:
+        tell(f"\u201c{phrase}\u201d named something else before")
 
 
 def _tell_model(folder: Path, config: "ModelConfig") -> None:

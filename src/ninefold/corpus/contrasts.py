@@ -20,6 +20,7 @@ RELATION_LAYOUTS = {
     "riding": "on a larger one",
     "holding": "a small one at the side",
     "eating": "a small one below",
+    "at": "in front of a larger one",
 }
 """What a relation looks like; those that look alike are never held against each other."""
 

@@ -81,11 +81,9 @@ class Runner:
     def begin(self, slot: int, image: ImageInput) -> None:
         """Start a picture in a slot that is free."""
         assert slot not in self._slots, "the slot is busy"
-        num_texts = 2 if image.params.is_guided else 1
+        read = image.text.of_picture(image.image_index, is_guided=image.params.is_guided)
         texts: dict[int, _TextKey] = {}
-        for tokens, mask in zip(
-            image.text.tokens[:num_texts], image.text.mask[:num_texts], strict=True
-        ):
+        for tokens, mask in zip(*read, strict=True):
             key = (tuple(tokens.tolist()), tuple(mask.tolist()))
             entry = self._hold(key, tokens, mask)
             if entry in texts:  # the negative prompt is the prompt

@@ -16,10 +16,9 @@ from PIL import Image
 from ninefold.corpus.build import Record, read_records
 from ninefold.corpus.captions import article, names_of
 from ninefold.corpus.held_out_pictures import is_held_out_picture
-from ninefold.corpus.render import flatten
+from ninefold.corpus.scenes.compose import compose
+from ninefold.corpus.scenes.scene import Scene
 from ninefold.errors import UserError
-
-WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,10 @@ class Corpus:
         self.rgba: NDArray[np.uint8] = np.load(folder / "pictures.npy", mmap_mode="r")
 
     def picture(self, index: int) -> Image.Image:
-        """Return picture `index` on white."""
-        return Image.fromarray(flatten(np.asarray(self.rgba[index]), WHITE))
+        """Return the thing of picture `index` on white, as it stands in scenes by itself."""
+        thing = np.asarray(self.rgba[index])
+        scene = Scene("", "single", ("",))
+        return Image.fromarray(compose(scene, lambda _source, _label: thing, len(thing)))
 
     def sample(self, count: int, seed: int) -> list[int]:
         """Return the indices of `count` pictures, or of all where there are fewer."""

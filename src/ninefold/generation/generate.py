@@ -34,12 +34,31 @@ MIN_ROWS = 16
 
 @dataclass(frozen=True)
 class TextInput:
-    """The prompt, and what guidance leads away from, as token ids."""
+    """The prompt in V versions, and what guidance leads away from, as token ids.
+
+    Most models read a prompt in one way. One that reads things by sketches reads a design of its
+    things in each version, and draws picture i by version i mod V, so that the nine differ.
+    """
 
     tokens: Tensor
-    """(2, T) int64: the prompt, then the empty or negative text."""
+    """(V + 1, T) int64: the versions of the prompt, then the empty or negative text."""
     mask: Tensor
-    """(2, T) bool: True for tokens, False for padding."""
+    """(V + 1, T) bool: True for tokens, False for padding."""
+
+    @property
+    def num_versions(self) -> int:
+        """V; a text alone, for drawing without guidance, is one version."""
+        return max(1, len(self.tokens) - 1)
+
+    def of_picture(self, image_index: int, *, is_guided: bool) -> tuple[Tensor, Tensor]:
+        """Return tokens and mask, (1 or 2, T) each, of what one picture is drawn by.
+
+        That is its version, then, if guided, the empty or negative text.
+        """
+        rows = [image_index % self.num_versions]
+        if is_guided:
+            rows.append(self.num_versions)
+        return self.tokens[rows], self.mask[rows]
 
 
 @dataclass(frozen=True)
@@ -73,7 +92,7 @@ def generate(
 
     Args:
         model: in evaluation mode.
-        text: its second row is not read where `params.condition_scale` is 1.
+        text: its last row is not read where `params.condition_scale` is 1.
         params: which pictures, and how each code is drawn. The negative prompt is already in
             `text`; `count`, `rank` and `seamless` are for the caller to act on.
         num_codes: size of the codebook; logits beyond it are never drawn.
@@ -97,7 +116,7 @@ def generate(
     with torch.inference_mode():
         prompts = _read_texts(model, text, params.is_guided)
         for number, indices in enumerate(groups):
-            group = _Group(model, prompts, params, num_codes, indices)
+            group = _Group(model, prompts, text.num_versions, params, num_codes, indices)
             given = known[[index - params.first_image for index in indices]]
             for position in range(length):
                 if should_stop is not None and should_stop():
@@ -154,6 +173,7 @@ class _Group:
         self,
         model: DalleBart,
         prompts: CrossCache,
+        num_versions: int,
         params: SamplingParams,
         num_codes: int,
         indices: tuple[int, ...],
@@ -169,8 +189,10 @@ class _Group:
         self.cache = model.build_cache(num_rows)
         self.tokens = torch.full((num_rows,), choose_start_token(params, model.config, num_codes))
         self.prompt_of_row = torch.zeros(num_rows, dtype=torch.int64)
+        for place, index in zip(self.places, indices, strict=True):
+            self.prompt_of_row[place] = index % num_versions
         if params.is_guided:
-            self.prompt_of_row[GROUP_SIZE:] = 1
+            self.prompt_of_row[GROUP_SIZE:] = num_versions
 
     def step(self, given: Tensor) -> None:
         """Draw the next code of each picture, or take it from `given` (P,) where that is ≥ 0."""
@@ -212,7 +234,7 @@ class _Group:
 def _read_texts(model: DalleBart, text: TextInput, is_guided: bool) -> CrossCache:
     """Encode each text alone, so that one does not depend on the other's being there."""
     device = model.lm_head.weight.device
-    num_texts = 2 if is_guided else 1
+    num_texts = text.num_versions + is_guided
     tokens, mask = text.tokens[:num_texts].to(device), text.mask[:num_texts].to(device)
     states = [model.encode(tokens[i : i + 1], mask[i : i + 1]) for i in range(num_texts)]
     return model.build_cross_cache(torch.cat(states), mask)

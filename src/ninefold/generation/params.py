@@ -235,8 +235,8 @@ PRESETS: Mapping[str, Preset] = _by_name(
     ),
     Preset(
         name="pocket",
-        source="This project: by a sweep against retrieval, and by eye (docs/evaluation.md).",
-        params=SamplingParams(condition_scale=1.5, top_k=8, temperature=0.35),
+        source="This project: by eye, on twelve prompts (docs/LOG.md, 30 November 2026).",
+        params=SamplingParams(condition_scale=1.0, top_k=32, temperature=0.5),
     ),
 )
 """The named settings, each with its source; `get_preset` explains an unknown name."""

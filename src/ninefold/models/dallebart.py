@@ -20,6 +20,7 @@ from ninefold.errors import UnsupportedOptionError
 from ninefold.models.attention import Attention, AttentionOptions
 from ninefold.models.kv_cache import CrossCache, KVCache
 from ninefold.models.layers import ACTIVATIONS, FeedForward, build_norm
+from ninefold.models.sketches import SketchEmbedding
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,16 @@ class DalleBartConfig:
     encoder_ffn_dim: int = 2730
     decoder_ffn_dim: int = 2730
     encoder_vocab_size: int = 50264
-    """Rows of the text embedding."""
+    """Ids of the text embedding; all are rows of it but for those of sketches."""
+    num_sketches: int = 0
+    """Sketches of things that the text embedding holds (`models.sketches`); the published models
+    have none."""
+    sketch_length: int = 0
+    """Entries of a sketch."""
+    sketch_codes: int = 0
+    """Codes of an entry."""
+    sketch_width: int = 0
+    """Length of the codebook vectors that the embedding of a sketch is made of."""
     image_vocab_size: int = 16384
     """Rows of the image embedding and of the output are one more (see `num_image_rows`)."""
     max_text_length: int = 64
@@ -194,12 +204,16 @@ class Encoder(nn.Module):
 
     def __init__(self, config: DalleBartConfig) -> None:
         super().__init__()
-        self.embed_tokens = nn.Embedding(config.encoder_vocab_size, config.d_model)
+        self.embed_tokens = _build_text_embedding(config)
         self.embed_positions = _build_positions(config.max_text_length, config)
         self.embed_ln = build_norm(config.d_model, config.ln_type, has_scale=True)
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
         self.final_ln = _build_final_norm(config.use_final_ln_encoder, config)
         self.scale = config.d_model**0.5 if config.scale_embedding else 1.0
+
+    def typed_layers(self) -> Iterator[EncoderLayer]:
+        """The layers as what they are; `ModuleList` only says that they are modules."""
+        return (cast("EncoderLayer", layer) for layer in self.layers)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Tokens (B, T), mask bool (B, T) to states (B, T, C)."""
@@ -328,6 +342,19 @@ class DalleBart(nn.Module):
             x = layer.step(x, Past(cache, index, positions, mask), text)
         logits: Tensor = self.lm_head(self.decoder.final_ln(x))[:, 0].float()
         return logits
+
+
+def _build_text_embedding(config: DalleBartConfig) -> nn.Embedding | SketchEmbedding:
+    if not config.num_sketches:
+        return nn.Embedding(config.encoder_vocab_size, config.d_model)
+    return SketchEmbedding(
+        config.encoder_vocab_size,
+        config.num_sketches,
+        config.sketch_length,
+        config.sketch_codes,
+        (config.image_vocab_size, config.sketch_width),
+        config.d_model,
+    )
 
 
 def _build_positions(length: int, config: DalleBartConfig) -> nn.Embedding | None:

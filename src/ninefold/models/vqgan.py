@@ -39,6 +39,9 @@ class VQGANConfig:
     mid_attention: bool = True
     """Whether there is attention at the lowest resolution. Without it a code depends on the pixels
     around it, and on the rest of the picture only through the norms."""
+    encoder_middle: bool = True
+    """Whether the encoder has residual blocks at the lowest resolution beside those of its level.
+    Each of their convolutions lets a code depend on one more code's width of pixels around it."""
     pixel_shuffle: int = 1
     """Pixels along a side that are folded into the channels of one position of the first level, and
     unfolded after the last (sub-pixel convolution, Shi et al. 2016). 1 is the published network."""
@@ -268,7 +271,7 @@ class Encoder(nn.Module):
             channels = [before] + [width] * config.num_res_blocks
             side = config.resolution // self.shuffle >> level
             self.down.append(Level(channels, side, config, resample))
-        self.mid = Middle(widths[-1], config)
+        self.mid = Middle(widths[-1], config) if config.encoder_middle else nn.Identity()
         self.norm_out = _build_norm(widths[-1], config)
         self.conv_out = nn.Conv2d(widths[-1], config.z_channels, 3, padding=1)
 

@@ -5,6 +5,8 @@ BartTokenizerFast, which the published models use. A text becomes `<s> … </s>`
 nothing of normalisation: a model that wants it gets its texts from `normalize`.
 """
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +14,7 @@ from tokenizers import Tokenizer
 
 from ninefold.text.bpe import read_tokenizer
 from ninefold.text.encoded import BOS_ID, EOS_ID, EncodedText, TokenRow
+from ninefold.text.things import SLOTS, ThingTable
 
 
 class TextTokenizer:
@@ -46,6 +49,49 @@ class TextTokenizer:
         words = self._tokenizer.encode(_well_formed(text), add_special_tokens=False).ids
         kept = words[: self._row.max_length - 2]
         return self._row.fill([BOS_ID, *kept, EOS_ID], num_tokens=len(words) + 2)
+
+    @property
+    def num_entries(self) -> int:
+        """Entries of the tokenizer; those of a model's sketches come after them."""
+        return int(self._tokenizer.get_vocab_size())
+
+    def encode_things(self, text: str, shown: Sequence[int], table: ThingTable) -> EncodedText:
+        """Encode a text behind the sketches of its things.
+
+        Args:
+            text: Its things as `text.things.SLOTS`.
+            shown: Number of the sketch of each thing.
+            table: What they are counted by; ids are those of `models.sketches`.
+        """
+        first, length = self.num_entries, table.sketch_length
+        entries = [
+            first + (place * table.num_sketches + sketch) * length + entry
+            for place, sketch in enumerate(shown)
+            for entry in range(length)
+        ]
+        words = self._words(text, {})
+        kept = words[: self._row.max_length - 2 - len(entries)]
+        num_tokens = len(entries) + len(words) + 2
+        return self._row.fill([BOS_ID, *entries, *kept, EOS_ID], num_tokens=num_tokens)
+
+    def encode_named(self, text: str, things: Sequence[int]) -> EncodedText:
+        """Encode a text with one entry for each thing, after the entries of the tokenizer.
+
+        Args:
+            text: Its things as `text.things.SLOTS`.
+            things: Their numbers.
+        """
+        entries = {slot: [self.num_entries + t] for slot, t in zip(SLOTS, things, strict=False)}
+        words = self._words(text, entries)
+        kept = words[: self._row.max_length - 2]
+        return self._row.fill([BOS_ID, *kept, EOS_ID], num_tokens=len(words) + 2)
+
+    def _words(self, text: str, known: Mapping[str, list[int]]) -> list[int]:
+        """Ids of a text word by word; a word that a long text repeats is looked up once."""
+        words = text.split()
+        encode = partial(self._tokenizer.encode, add_special_tokens=False)
+        ids = {word: encode(f" {word}").ids for word in set(words)} | dict(known)
+        return [token for word in words for token in ids[word]]
 
     def encode_unconditional(self) -> EncodedText:
         """Encode the empty prompt that guidance leads away from: `<s> </s>` and padding.

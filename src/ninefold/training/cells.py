@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ninefold.corpus.scenes.places import PALETTE
+from ninefold.models.vqgan import VQGAN
+from ninefold.training.autocast import autocast
 
 NUM_RESERVED = 32
 """First codes of the codebook that are kept for plain cells; more than the palette has colours."""
@@ -40,3 +42,17 @@ def plain_codes(pictures: NDArray[np.uint8], cell: int) -> Tensor:
 def settle(codes: Tensor, plain: Tensor) -> Tensor:
     """Put the codes of plain cells, both (B, h, w), in the place of the encoder's."""
     return torch.where(plain >= 0, plain, codes)
+
+
+def to_pixels(pictures: NDArray[np.uint8]) -> Tensor:
+    """Pictures (B, H, W, 3) as a network takes them, (B, 3, H, W) in [0, 1]."""
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+
+
+@torch.no_grad()
+def encode_settled(vqgan: VQGAN, pictures: NDArray[np.uint8]) -> Tensor:
+    """Codes (B, h, w) of pictures (B, H, W, 3), those of plain cells settled."""
+    with autocast("auto"):
+        vectors = vqgan.encode_features(to_pixels(pictures))
+    codes = vqgan.quantize.nearest(vectors.float())
+    return settle(codes, plain_codes(pictures, vqgan.config.downsampling))

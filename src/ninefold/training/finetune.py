@@ -36,11 +36,7 @@ class FinetuneRun:
     on_log: Callable[[dict[str, float]], None] = lambda _row: None
 
     def __post_init__(self) -> None:
-        if not (self.corpus / MANIFEST_FILE).is_file():
-            raise UserError(
-                f"{self.corpus} holds no corpus; make one of your pictures with `ninefold corpus "
-                f"build --from PICTURES --out {self.corpus}`."
-            )
+        require_corpus(self.corpus)
 
     def train(self, folder: Path) -> ModelConfig | None:
         """Teach the model, or go on, and write it into `folder` when it is finished.
@@ -72,3 +68,12 @@ class FinetuneRun:
         licence = f"{base.licence}; fine-tuned on further pictures"
         made = replace(base, name=f"{base.name}-finetuned", licence=licence)
         return save_model(folder, made, networks, files, dtype=torch.float16, replace=True)
+
+
+def require_corpus(folder: Path) -> None:
+    """Raise UserError, saying how to make one, where a folder holds no corpus."""
+    if not (folder / MANIFEST_FILE).is_file():
+        raise UserError(
+            f"{folder} holds no corpus; make one of your pictures with `ninefold corpus "
+            f"build --from PICTURES --out {folder}`."
+        )

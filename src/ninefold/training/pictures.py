@@ -45,6 +45,16 @@ class PictureSet:
         rgba = np.asarray(self.rgba[index])
         return flatten(rgba[:, ::-1] if is_mirrored else rgba, (255, 255, 255))
 
+    def index(self, source: str, label: str) -> int:
+        """Return the number of the picture of a source's thing; KeyError where there is none."""
+        return self._by_name[source, label]
+
+    def single(self, index: int) -> tuple[Scene, Picture]:
+        """Return the thing of picture `index` on white, as it stands in scenes, as a scene."""
+        record = self.records[index]
+        scene = Scene(record.source, "single", (record.label,))
+        return scene, compose(scene, self.find, self.size)
+
     def moved(self, index: int, variant: int) -> Picture:
         """Return picture `index` on white: variant 0 is itself, others are mirrored or moved."""
         if variant == 0:

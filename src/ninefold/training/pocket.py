@@ -9,37 +9,33 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor
 
-from ninefold.checkpoints.native import ModelConfig, Network, save_model
+from ninefold.checkpoints.native import ModelConfig, Network, read_config, save_model
 from ninefold.checkpoints.native import load_state as load_network
 from ninefold.corpus.build import is_built
-from ninefold.corpus.lexicon import LEXICON_FILE, Entry, read_lexicon
-from ninefold.corpus.vocabulary import add_words
+from ninefold.corpus.lexicon import LEXICON_FILE, read_lexicon
+from ninefold.corpus.phrases import build_table
+from ninefold.corpus.vocabulary import add_words, train_tokenizer
+from ninefold.corpus.wordnet import DEFAULT_FOLDER
 from ninefold.errors import CheckpointError, UserError
-from ninefold.models.clip import CLIP
 from ninefold.models.vqgan import VQGAN
 from ninefold.text.bpe import TOKENIZER_FILE
-from ninefold.training.captions import (
-    choose_words,
-    learn_tokenizer,
-    save_tokenizer,
-    write_captions,
-    write_scene_captions,
-)
+from ninefold.text.things import SLOTS, THINGS_FILE, ThingTable
+from ninefold.training.captions import save_tokenizer
 from ninefold.training.config import TrainConfig
 from ninefold.training.encoded import SCENE_SEED, encode_pictures, read_codes
-from ninefold.training.meaning import read_word_vectors, save_word_vectors, tabulate
 from ninefold.training.pictures import PictureSet
-from ninefold.training.recipes import clip, dallebart
-from ninefold.training.recipes.clip import VOCAB_SIZE, halfway, pocket_clip
+from ninefold.training.recipes import clip
+from ninefold.training.recipes.clip import pocket_clip
 from ninefold.training.recipes.dallebart import DalleBartTask, pocket_dallebart
-from ninefold.training.recipes.dallebart_lessons import second_lesson, third_lesson
-from ninefold.training.recipes.vqgan import POCKET_VQGAN, SOURCES, pocket_vqgan
+from ninefold.training.recipes.vqgan import CODES_VQGAN, POCKET_VQGAN, SOURCES, pocket_vqgan
 from ninefold.training.recipes.vqgan_decoder import pocket_vqgan_decoder
 from ninefold.training.restored import RestoredPictures
+from ninefold.training.sketches import LENGTH, sketch_things
+from ninefold.training.slot_captions import scene_captions, thing_captions
 from ninefold.training.state import FILE_NAME
 from ninefold.training.task import Task
 from ninefold.training.trainer import train
@@ -49,16 +45,16 @@ STAGES = (
     "vqgan",
     "codes",
     "dallebart",
-    "beginnings",
-    "anneal",
-    "clip",
     "vqgan-decoder",
+    "clip",
     "export",
 )
-"""In the order of their needs; `clip` and then `vqgan-decoder` may run beside `dallebart`."""
+"""In the order of their needs; `vqgan-decoder` and then `clip` may run beside `dallebart`."""
 
-PICTURE_SIZE = 256
-"""Side in pixels that pocket's 128-pixel pictures are enlarged to when they are delivered."""
+SKETCHES_FILE = "sketches.npy"
+"""Beside the codes: the sketch of every picture, as `training.sketches` makes them."""
+VOCAB_SIZE = 512
+"""Entries of the tokenizer before whole words are added; prompts are read by whole words."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +65,12 @@ class PocketRun:
     corpus: Path
     should_stop: Callable[[], bool] = lambda: False
     on_log: Callable[[dict[str, float]], None] = lambda _row: None
-    num_scenes: int = 28_000
+    num_scenes: int = 16_000
     """Scenes that are encoded and learned beside the pictures of the corpus."""
     start: Path | None = None
-    """Folder of a finished model whose networks and tokenizer stand for stages not run."""
+    """Folder of a finished model whose networks stand for stages not run."""
+    wordnet: Path = DEFAULT_FOLDER
+    """Folder of WordNet's files."""
 
     def __post_init__(self) -> None:
         is_ready = is_built(self.corpus, POCKET_VQGAN.resolution)
@@ -83,82 +81,86 @@ class PocketRun:
             )
 
     def train_tokenizer(self) -> None:
-        """Learn the text tokenizer from the captions, and look up what its words mean."""
-        lexicon = self._lexicon()
-        tokenizer = add_words(self._learn_tokenizer(), [entry.word for entry in lexicon])
-        save_tokenizer(tokenizer, self.root / "tokenizer")
-        save_word_vectors(tokenizer, lexicon, self.root / "tokenizer")
-
-    def _learn_tokenizer(self) -> Tokenizer:
-        if self.start is not None:
-            return Tokenizer.from_file(str(self.start / TOKENIZER_FILE))
+        """Learn the tokenizer from the captions, and write the table of things beside it."""
         pictures = PictureSet(self.corpus, SOURCES)
-        captions = write_captions(pictures.records, 0, choose_words(self._lexicon()))
         scenes = (pictures.draw_scene(SCENE_SEED, number) for number in range(self.num_scenes))
-        captions += write_scene_captions(scenes, SCENE_SEED)
-        return learn_tokenizer(captions, VOCAB_SIZE)
+        captions = thing_captions(pictures) + scene_captions(scenes, SCENE_SEED)
+        texts = [text for of_picture in captions for text in of_picture]
+        lexicon = read_lexicon(self.corpus / LEXICON_FILE)
+        table = build_table(pictures.records, lexicon, texts, self.wordnet, LENGTH)
+        tokenizer = train_tokenizer((f" {text}" for text in texts), VOCAB_SIZE)
+        words = [*SLOTS, *sorted(table.words)]
+        save_tokenizer(add_words(tokenizer, words), self.root / "tokenizer")
+        partial = self.root / "tokenizer" / f"partial-{THINGS_FILE}"
+        partial.write_text(table.to_json(), encoding="utf-8")
+        partial.replace(self.root / "tokenizer" / THINGS_FILE)
 
     def train_vqgan(self) -> None:
         """Train encoder, codebook and decoder."""
         self._train("vqgan", pocket_vqgan(self.corpus))
 
     def train_codes(self) -> None:
-        """Encode things and scenes, once, by the trained VQGAN."""
-        pictures = PictureSet(self.corpus, SOURCES)
-        encode_pictures(self.load_vqgan(), pictures, self.num_scenes, self.root / "codes")
+        """Encode things, their sketches and scenes, once, by the trained VQGAN."""
+        pictures, vqgan = PictureSet(self.corpus, SOURCES), self.load_vqgan()
+        path = self.root / "codes" / SKETCHES_FILE
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_name(f"partial-{SKETCHES_FILE}")
+            np.save(partial, sketch_things(vqgan, pictures.rgba))
+            partial.replace(path)
+        sketches = np.load(path)
+        encode_pictures(vqgan, pictures, sketches, self.num_scenes, self.root / "codes")
 
     def train_dallebart(self) -> None:
         """Train the transformer on the codes of the trained VQGAN."""
-        self._train("dallebart", self._first_lesson())
-
-    def train_beginnings(self) -> None:
-        """Train the transformer on, on how pictures begin."""
-        start = self._lesson_before("dallebart")
-        self._train("beginnings", second_lesson(self._first_lesson()[0], start))
-
-    def train_anneal(self) -> None:
-        """Train the transformer on, on whole pictures, at rates that end near nothing."""
-        start = self._lesson_before("beginnings")
-        self._train("anneal", third_lesson(self._first_lesson()[0], start))
+        self._train("dallebart", self._dallebart())
 
     def train_vqgan_decoder(self) -> None:
-        """Train the decoder on, for the same codes, by what the ranking CLIP sees."""
-        pictures, vqgan = PictureSet(self.corpus, SOURCES), self.load_vqgan()
-        codes = read_codes(self.root / "codes")
-        self._train("vqgan-decoder", pocket_vqgan_decoder(pictures, vqgan, codes, self.load_clip()))
+        """Train the decoder that ships, for the codes of the trained VQGAN."""
+        pictures = PictureSet(self.corpus, SOURCES)
+        self._train("vqgan-decoder", pocket_vqgan_decoder(pictures, self.load_vqgan()))
 
     def train_clip(self) -> None:
         """Train the ranking CLIP."""
         made = pocket_clip(
             PictureSet(self.corpus, SOURCES),
-            self._lexicon(),
+            self._table(),
             self._tokenizer(),
-            RestoredPictures(self.load_vqgan(), read_codes(self.root / "codes")),
+            RestoredPictures(self.load_finished_vqgan(), read_codes(self.root / "codes")),
             None if self.start is None else load_network(self.start, "clip"),
         )
         self._train("clip", made)
 
     def load_vqgan(self) -> VQGAN:
         """Return the trained VQGAN, without the decoder's own stage."""
-        vqgan = VQGAN(POCKET_VQGAN)
-        vqgan.load_state_dict(self._vqgan_weights())
+        if self.start is not None and self._saved("vqgan") is None:
+            vqgan = VQGAN(read_config(self.start).vqgan)
+            vqgan.load_state_dict(load_network(self.start, "vqgan"))
+        else:
+            vqgan = VQGAN(CODES_VQGAN)
+            prefix = "vqgan."
+            average = self._average("vqgan")
+            vqgan.load_state_dict(
+                {
+                    name.removeprefix(prefix): value
+                    for name, value in average.items()
+                    if name.startswith(prefix)
+                }
+            )
         return vqgan
 
-    def load_clip(self) -> CLIP:
-        """Return the trained ranking CLIP, or that of the model to start from."""
-        if self.start is not None and self._saved("clip") is None:
-            weights = load_network(self.start, "clip")
-        else:
-            vectors = read_word_vectors(self._tokenizer())
-            weights = tabulate(self._average("clip"), clip.WORDS, vectors)
-        model = CLIP(replace(clip.POCKET_CLIP, vocab_size=len(weights[f"{clip.WORDS}.weight"])))
-        model.load_state_dict(weights)
-        return model
+    def load_finished_vqgan(self) -> VQGAN:
+        """Return the trained VQGAN with the decoder that ships, or the model's to start from."""
+        if self.start is not None and self._saved("vqgan-decoder") is None:
+            return self.load_vqgan()
+        vqgan = VQGAN(POCKET_VQGAN)
+        state = self.load_vqgan().state_dict()
+        codes = {name: value for name, value in state.items() if not name.startswith("decoder.")}
+        vqgan.load_state_dict({**codes, **self._average("vqgan-decoder")})
+        return vqgan
 
     def export(self, folder: Path) -> ModelConfig:
         """Write the averaged weights of all networks as a model folder, in half precision.
-
-        Of a CLIP that went on from a finished model the mean of both is written.
 
         Args:
             folder: the model's folder; a model that is there is replaced.
@@ -166,66 +168,57 @@ class PocketRun:
         Raises:
             UserError: a stage has not been run.
         """
-        drawing, vectors = self._average("anneal"), read_word_vectors(self._tokenizer())
-        ranking = tabulate(self._average("clip"), clip.WORDS, vectors)
-        if self.start is not None:
-            ranking = halfway(load_network(self.start, "clip"), ranking)
+        task, _ = self._dallebart()
+        ranking = self._average("clip")
         networks: dict[Network, dict[str, Tensor]] = {
-            "dallebart": tabulate(drawing, dallebart.WORDS, vectors),
-            "vqgan": {**self._vqgan_weights(), **(self._saved("vqgan-decoder") or {})},
+            "dallebart": self._average("dallebart"),
+            "vqgan": self.load_finished_vqgan().state_dict(),
             "clip": ranking,
         }
         config = ModelConfig(
             name="pocket",
             licence="Apache-2.0",
             preset="pocket",
-            dallebart=replace(dallebart.POCKET_DALLEBART, encoder_vocab_size=len(vectors)),
+            dallebart=task.model.config,
             vqgan=POCKET_VQGAN,
-            clip=replace(clip.POCKET_CLIP, vocab_size=len(vectors)),
-            picture_size=PICTURE_SIZE,
+            clip=replace(clip.POCKET_CLIP, vocab_size=len(ranking[f"{clip.WORDS}.weight"])),
+            picture_size=POCKET_VQGAN.resolution,
             has_plain_codes=True,
         )
-        files: dict[str, Path | bytes] = {TOKENIZER_FILE: self._tokenizer() / TOKENIZER_FILE}
+        files: dict[str, Path | bytes] = {
+            name: self._tokenizer() / name for name in (TOKENIZER_FILE, THINGS_FILE)
+        }
         return save_model(folder, config, networks, files, dtype=torch.float16, replace=True)
 
     def _train(self, stage: str, made: tuple[Task, TrainConfig]) -> None:
         task, config = made
         train(task, config, self.root / stage, self.should_stop, self.on_log)
 
-    def _first_lesson(self) -> tuple[DalleBartTask, TrainConfig]:
+    def _dallebart(self) -> tuple[DalleBartTask, TrainConfig]:
+        codes = self.root / "codes"
+        encoded = read_codes(codes)
         return pocket_dallebart(
             PictureSet(self.corpus, SOURCES),
-            self._lexicon(),
+            self._table(),
             self._tokenizer(),
+            np.load(codes / SKETCHES_FILE),
             self.load_vqgan(),
-            read_codes(self.root / "codes"),
+            encoded,
         )
 
-    def _lexicon(self) -> list[Entry]:
-        return read_lexicon(self.corpus / LEXICON_FILE)
+    def _table(self) -> ThingTable:
+        table = ThingTable.from_folder(self._tokenizer())
+        if table is None:
+            raise UserError(
+                f"{self._tokenizer()} holds no {THINGS_FILE}; run `ninefold train tokenizer` first."
+            )
+        return table
 
     def _tokenizer(self) -> Path:
         folder = self.root / "tokenizer"
         if not (folder / TOKENIZER_FILE).exists():
             raise UserError(f"{folder} holds no tokenizer; run `ninefold train tokenizer` first.")
         return folder
-
-    def _vqgan_weights(self) -> dict[str, Tensor]:
-        if self.start is not None and self._saved("vqgan") is None:
-            return load_network(self.start, "vqgan")
-        prefix = "vqgan."
-        average = self._average("vqgan")
-        return {
-            name.removeprefix(prefix): value
-            for name, value in average.items()
-            if name.startswith(prefix)
-        }
-
-    def _lesson_before(self, stage: str) -> dict[str, Tensor]:
-        """What the transformer had learned by the end of a stage, or in the model to start from."""
-        if self.start is not None and self._saved(stage) is None:
-            return load_network(self.start, "dallebart")
-        return self._average(stage)
 
     def _average(self, stage: str) -> dict[str, Tensor]:
         average = self._saved(stage)

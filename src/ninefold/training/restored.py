@@ -24,24 +24,20 @@ class RestoredPictures:
     def __init__(self, vqgan: VQGAN, encoded: EncodedPictures) -> None:
         self.encoded = encoded
         self._vqgan = vqgan.eval().requires_grad_(False)
-        self._known: dict[tuple[str, int, bool], Picture] = {}
+        self._known: dict[tuple[str, int], Picture] = {}
 
-    def thing(self, index: int, *, is_mirrored: bool) -> Picture:
-        """Return picture `index` of the set, (H, W, 3)."""
-        return self._restore(("thing", index, is_mirrored))
+    def thing(self, index: int) -> Picture:
+        """Return the thing of picture `index` of the set on white, (H, W, 3)."""
+        return self._restore(("thing", index))
 
     def scene(self, number: int) -> Picture:
         """Return scene `number`, (H, W, 3)."""
-        return self._restore(("scene", number, False))
+        return self._restore(("scene", number))
 
-    def _restore(self, name: tuple[str, int, bool]) -> Picture:
+    def _restore(self, name: tuple[str, int]) -> Picture:
         if name not in self._known:
-            kind, number, is_mirrored = name
-            codes = (
-                self.encoded.scenes[number]
-                if kind == "scene"
-                else self.encoded.things[number, int(is_mirrored)]
-            )
+            kind, number = name
+            codes = (self.encoded.scenes if kind == "scene" else self.encoded.things)[number]
             self._known[name] = self._decode(codes)
         return self._known[name]
 

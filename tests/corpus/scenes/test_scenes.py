@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ninefold.corpus.holdout import is_held_out
-from ninefold.corpus.scenes.compose import compose
+from ninefold.corpus.scenes.compose import SIZES, compose, lay_out
 from ninefold.corpus.scenes.describe import describe_scene
 from ninefold.corpus.scenes.grammar import draw_scene
 from ninefold.corpus.scenes.places import BACKDROPS, CELLS, PALETTE, PLACES, paint_backdrop
@@ -43,9 +43,18 @@ def test_some_of_every_sort_of_combination_are_held_out() -> None:
     assert any(is_held_out("tint", "blue", thing) for thing in COMMON)
 
 
-def test_a_corpus_without_the_things_is_told() -> None:
+@pytest.mark.parametrize("labels", [{}, {"flat": set[str]()}])
+def test_a_corpus_without_things_is_told(labels: dict[str, set[str]]) -> None:
     with pytest.raises(ValueError, match="No source draws"):
-        draw_scene(0, 0, {"flat": {"a thing of no scene"}})
+        draw_scene(0, 0, labels)
+
+
+def test_scenes_are_made_of_whatever_a_source_has() -> None:
+    labels = {"empty": set[str](), "flat": {"a thing of its own", "another"}}
+    scenes = [draw_scene(0, number, labels) for number in range(60)]
+    assert {scene.source for scene in scenes} == {"flat"}
+    assert {thing for scene in scenes for thing in scene.things} == labels["flat"]
+    assert len({scene.kind for scene in scenes}) > 1
 
 
 @pytest.mark.parametrize("place", ["", *PLACES, *BACKDROPS])
@@ -69,6 +78,45 @@ def test_what_is_said_is_in_the_picture() -> None:
     assert pair[SIDE // 2, 3 * SIDE // 4, 0] == castle
 
 
+def test_who_is_somewhere_stands_in_front_of_it() -> None:
+    scene = compose(Scene("flat", "pair", ("robot", "castle"), "at"), find, SIDE)
+    robot, castle = (int(find("", name)[32, 32, 0]) for name in ("robot", "castle"))
+    assert abs(int(scene[38, 25, 0]) - robot) < 5 < abs(castle - robot) - 5  # where both are
+    assert scene[20, 40, 0] == castle
+
+
+@pytest.mark.parametrize("number", range(60))
+def test_things_are_drawn_in_three_sizes(number: int) -> None:
+    """A sketch shows a thing in these sizes and no other."""
+    scene = draw_scene(3, number, LABELS)
+    layout = lay_out(scene)
+    assert {placed.number for placed in layout} == set(range(len(scene.things)))
+    for left, top, extent in (placed.box for placed in layout):
+        assert extent in SIZES
+        assert 0 <= left <= CELLS - extent
+        assert 0 <= top <= CELLS - extent
+
+
+def test_a_thing_is_plain_unless_it_is_tinted_or_drawn_in_a_style() -> None:
+    assert [placed.is_plain for placed in lay_out(Scene("flat", "single", ("robot",)))] == [True]
+    for scene in (
+        Scene("flat", "single", ("robot",), tint="red"),
+        Scene("flat", "single", ("robot",), style="sketch"),
+    ):
+        assert not any(placed.is_plain for placed in lay_out(scene))
+    wearing = lay_out(Scene("flat", "wearing", ("robot", "crown"), tint="red"))
+    assert {placed.number: placed.is_plain for placed in wearing} == {0: False, 1: True}
+
+
+@pytest.mark.parametrize("number", range(60))
+def test_a_caption_calls_things_by_the_names_that_are_given(number: int) -> None:
+    scene = draw_scene(4, number, LABELS)
+    names = ("onename", "twoname")[: len(scene.things)]
+    caption = describe_scene(scene, 1, 0, names)
+    assert all(re.search(rf"\b{name}\b", caption) for name in names)
+    assert not any(re.search(rf"\b{re.escape(label)}\b", caption) for label in scene.things)
+
+
 @pytest.mark.parametrize(
     ("scene", "pattern"),
     [
@@ -79,7 +127,10 @@ def test_what_is_said_is_in_the_picture() -> None:
             r"(?=.*castle)(?=.*(desert|sand|sahara))",
         ),
         (Scene("flat", "single", ("castle",), place="red"), r"castle.*red"),
-        (Scene("flat", "pair", ("robot", "pizza"), "eating"), r"robot eat(s|ing) a pizza"),
+        (
+            Scene("flat", "pair", ("robot", "pizza"), "eating"),
+            r"robot (eats|eating|drinking) a pizza",
+        ),
         (Scene("flat", "wearing", ("robot", "crown")), r"robot.*crown|crown on a robot"),
         (Scene("flat", "single", ("robot",), size="tiny"), r"(tiny|small|miniature) robot"),
     ],

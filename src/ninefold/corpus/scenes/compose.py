@@ -1,10 +1,11 @@
 """Scenes as pictures: things scaled, tinted and laid on a background.
 
-Places and sizes are multiples of a cell of the code grid, so that a thing at half its size is the
-same cells wherever it stands.
+Places and sizes are multiples of two cells of the code grid, and there are three sizes, so that a
+thing at half its size is the same cells wherever it stands.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,9 @@ _PAIRS: dict[str, tuple[Box, Box]] = {
     "above": ((2, 0, 4), (2, 4, 4)),
     "below": ((2, 4, 4), (2, 0, 4)),
     "riding": ((2, 0, 4), (1, 2, 6)),
-    "holding": ((0, 1, 6), (5, 4, 3)),
-    "eating": ((1, 0, 6), (3, 5, 3)),
+    "holding": ((0, 0, 6), (4, 4, 4)),
+    "eating": ((2, 0, 6), (0, 4, 4)),
+    "at": ((0, 4, 4), (2, 0, 6)),
 }
 _COUNTS: dict[int, tuple[Box, ...]] = {
     2: ((0, 2, 4), (4, 2, 4)),
@@ -35,9 +37,11 @@ _COUNTS: dict[int, tuple[Box, ...]] = {
 _HAT: Box = (2, 0, 4)
 _GLASSES: Box = (2, 3, 4)
 _WEARER: Box = (1, 2, 6)
-_WHOLE: Box = (0, 0, 8)
-_STANDING: Box = (1, 1, 6)
-_TINY: Box = (2, 4, 3)
+SINGLE: Box = (1, 1, 6)
+"""Where a thing by itself stands."""
+_TINY: Box = (3, 3, 2)
+SIZES = (6, 4, 2)
+"""Sides, in cells, that things are drawn in: three quarters, half and a quarter of a picture."""
 
 
 def compose(scene: Scene, find: Callable[[str, str], RGBA], side: int) -> NDArray[np.uint8]:
@@ -50,39 +54,54 @@ def compose(scene: Scene, find: Callable[[str, str], RGBA], side: int) -> NDArra
     """
     backdrop = scene.place or ("black" if scene.style == "neon" else "white")
     canvas = Image.fromarray(paint_backdrop(backdrop, side))
-    for thing, (left, top, extent) in _layout(scene, find):
-        cell = side // CELLS
-        scaled = _resize(thing, extent * cell)
+    cell = side // CELLS
+    for placed in lay_out(scene):
+        left, top, extent = placed.box
+        thing = _look(scene, placed.number, find(scene.source, scene.things[placed.number]))
+        scaled = resize(thing, extent * cell)
         canvas.paste(scaled, (left * cell, top * cell), scaled)
     return np.asarray(canvas)
 
 
-def _layout(scene: Scene, find: Callable[[str, str], RGBA]) -> list[tuple[RGBA, Box]]:
-    """Things with their boxes, those behind first."""
-    first = find(scene.source, scene.things[0])
-    if scene.tint:
-        first = tint(first, scene.tint)
-    if scene.style:
-        first = restyle(first, scene.style)
+@dataclass(frozen=True)
+class Placed:
+    """A thing of a scene and where it stands."""
+
+    number: int
+    """0 for the scene's first thing, 1 for its second."""
+    box: Box
+    is_plain: bool
+    """Whether it looks as it does by itself: not tinted, in no style."""
+
+
+def lay_out(scene: Scene) -> list[Placed]:
+    """Return the things of a scene, those behind first."""
+    is_plain = not (scene.tint or scene.style)
     if scene.kind == "count":
-        return [(first, box) for box in _COUNTS[scene.count]]
+        return [Placed(0, box, is_plain) for box in _COUNTS[scene.count]]
     if scene.kind == "single":
-        if scene.size:
-            return [(first, _TINY)]
-        return [(first, _STANDING if scene.place else _WHOLE)]
-    second = find(scene.source, scene.things[1])
+        return [Placed(0, _TINY if scene.size else SINGLE, is_plain)]
     if scene.kind == "wearing":
         is_on_eyes = scene.things[1] in ("glasses", "sunglasses", "goggles")
-        return [(first, _WEARER), (second, _GLASSES if is_on_eyes else _HAT)]
-    first_box, second_box = _PAIRS[scene.relation]
-    if scene.relation == "fighting":
-        second = second[:, ::-1]
-    pair = [(first, first_box), (second, second_box)]
-    # A rider sits in front of what it rides; what is held or eaten is in front of who does it.
-    return pair[::-1] if scene.relation == "riding" else pair
+        boxes = (_WEARER, _GLASSES if is_on_eyes else _HAT)
+    else:
+        boxes = _PAIRS[scene.relation]
+    pair = [Placed(0, boxes[0], is_plain), Placed(1, boxes[1], is_plain=True)]
+    # A rider sits in front of what it rides, and whoever is somewhere in front of the place; what
+    # is held or eaten is in front of who does it.
+    return pair[::-1] if scene.relation in ("riding", "at") else pair
 
 
-def _resize(thing: RGBA, side: int) -> Image.Image:
+def _look(scene: Scene, number: int, thing: RGBA) -> RGBA:
+    if number == 0 and scene.tint:
+        thing = tint(thing, scene.tint)
+    if number == 0 and scene.style:
+        thing = restyle(thing, scene.style)
+    return thing
+
+
+def resize(thing: RGBA, side: int) -> Image.Image:
+    """Return a thing (H, W, 4) as an RGBA image of `side` pixels."""
     # Premultiplied alpha keeps the colour of invisible pixels out of the edges.
     picture = Image.fromarray(np.ascontiguousarray(thing), "RGBA")
     if picture.size != (side, side):

@@ -11,10 +11,7 @@ from ninefold.corpus.scenes.places import PLACES
 from ninefold.corpus.scenes.scene import Scene
 
 _COUNTS = {2: ("two", "two", "2", "a pair of"), 3: ("three", "three", "3"), 4: ("four", "4")}
-_WORN = (
-    "{a} wearing {b}", "{a} with {b}", "{a} in {b}", "{a} with {b} on", "{b} on {a}",
-    "{a} dressed up with {b}",
-)  # fmt: skip
+_WORN = ("{a} wearing {b}", "{a} wearing {b}", "{a} wears {b}", "{a} dressed up with {b}")
 _TINY = (
     "a tiny {name}",
     "a small {name}",
@@ -35,16 +32,17 @@ _OPENINGS = (
 _LOCATED = ("{what} {where}", "{what} {where}", "{what} {where}", "{where}, {what}")
 
 
-def describe_scene(scene: Scene, seed: int, index: int) -> str:
+def describe_scene(scene: Scene, seed: int, index: int, names: Sequence[str] | None = None) -> str:
     """Return caption number `index` of a scene.
 
     Args:
         scene: what the picture shows; all that is special about it is said.
         seed: of the scene, so that alike scenes get different captions.
         index: which caption.
+        names: what the things are called instead of their names, the plural as the singular.
     """
     draw = np.random.Generator(np.random.Philox(key=[seed, index]))
-    what = _subject(scene, draw)
+    what = _subject(scene, draw, names)
     if scene.style:
         what = f"{_pick(draw, STYLES[scene.style])} {what}"
     if scene.place in PLACES:
@@ -55,10 +53,11 @@ def describe_scene(scene: Scene, seed: int, index: int) -> str:
     return what if scene.style else _pick(draw, _OPENINGS).format(what=what)
 
 
-def _subject(scene: Scene, draw: np.random.Generator) -> str:
-    names = [_pick(draw, names_of(thing)) for thing in scene.things]
+def _subject(scene: Scene, draw: np.random.Generator, given: Sequence[str] | None) -> str:
+    names = [_pick(draw, names_of(thing)) for thing in scene.things] if given is None else given
     if scene.kind == "count":
-        return f"{_pick(draw, _COUNTS[scene.count])} {_plural(names[0])}"
+        many = _plural(names[0]) if given is None else names[0]
+        return f"{_pick(draw, _COUNTS[scene.count])} {many}"
     if scene.size:
         return _pick(draw, _TINY).format(name=names[0])
     if scene.tint:

@@ -9,7 +9,17 @@ from ninefold.corpus.holdout import is_held_out
 from ninefold.corpus.scenes.looks import STYLES, TINTS
 from ninefold.corpus.scenes.places import BACKDROPS, PLACES
 from ninefold.corpus.scenes.scene import Scene
-from ninefold.corpus.scenes.things import ACTORS, COMMON, FACES, FOOD, GLASSES, HATS, HELD, RIDDEN
+from ninefold.corpus.scenes.things import (
+    ACTORS,
+    BUILDINGS,
+    COMMON,
+    FACES,
+    FOOD,
+    GLASSES,
+    HATS,
+    HELD,
+    RIDDEN,
+)
 
 
 @dataclass(frozen=True)
@@ -28,35 +38,43 @@ RELATIONS: dict[str, Relation] = {
         4, COMMON, COMMON,
         ("{a} and {b}", "{a} and {b}", "{a} next to {b}", "{a} beside {b}", "{a} with {b}",
          "{a} to the left of {b}", "{a} near {b}", "{a}, {b}", "{a} meets {b}",
-         "{a} looking at {b}"),
+         "{a} looking at {b}", "{a} looking for {b}"),
     ),
     "above": Relation(
         2, COMMON, COMMON,
         ("{a} on top of {b}", "{a} above {b}", "{a} on {b}", "{a} over {b}", "{a} flying over {b}",
-         "{a} sitting on {b}"),
+         "{a} sitting on {b}", "{a} standing on {b}"),
     ),
     "below": Relation(1, COMMON, COMMON, ("{a} under {b}", "{a} below {b}", "{a} beneath {b}")),
     "riding": Relation(
-        2, ACTORS, RIDDEN, ("{a} riding {b}", "{a} driving {b}", "{a} rides {b}", "{a} on {b}")
+        2, ACTORS, RIDDEN, ("{a} riding {b}", "{a} driving {b}", "{a} rides {b}", "{a} drives {b}")
     ),
     "holding": Relation(
-        1.5, ACTORS, HELD, ("{a} holding {b}", "{a} with {b}", "{a} carrying {b}", "{a} has {b}")
+        2, ACTORS, HELD,
+        ("{a} holding {b}", "{a} carrying {b}", "{a} has {b}", "{a} playing {b}", "{a} using {b}"),
     ),
     "eating": Relation(
-        1.5, ACTORS, FOOD, ("{a} eating {b}", "{a} eats {b}", "a hungry {bare_a} eating {b}")
+        1.5, ACTORS, FOOD,
+        ("{a} eating {b}", "{a} eats {b}", "a hungry {bare_a} eating {b}", "{a} drinking {b}"),
     ),
     "fighting": Relation(
-        1.5, ACTORS, COMMON,
+        2, ACTORS, COMMON,
         ("{a} fighting {b}", "{a} attacking {b}", "{a} vs {b}", "{a} against {b}", "{a} fights {b}",
          "{a} chasing {b}", "{a} running after {b}"),
+    ),
+    "at": Relation(
+        2, ACTORS, BUILDINGS,
+        ("{a} at {b}", "{a} in front of {b}", "{a} in {b}", "{a} visiting {b}", "{a} outside {b}",
+         "{a} inside {b}", "{a} by {b}"),
     ),
 }  # fmt: skip
 """Relations of two things; `first` and `second` are who can take part."""
 
-KIND_WEIGHTS = {"place": 4.0, "tint": 8.0, "style": 2.5, "size": 2.0, "count": 2.0, "pair": 5.0,
-                "wearing": 1.5}  # fmt: skip
-"""How often each kind of scene is drawn, relative to the others: most of all coloured things, since
-every thing has every colour."""
+KIND_WEIGHTS = {"place": 4.0, "tint": 3.5, "style": 2.0, "size": 1.0, "count": 2.5, "pair": 8.0,
+                "wearing": 2.0}  # fmt: skip
+"""How often each kind of scene is drawn, relative to the others."""
+ANY_SHARE = 0.5
+"""Share of the things, where a scene may have any, that are drawn from all of a source's."""
 
 
 MAX_DRAFTS = 20_000
@@ -72,12 +90,14 @@ def draw_scene(seed: int, index: int, labels: Mapping[str, Collection[str]]) -> 
         labels: source to the labels that it draws.
 
     Raises:
-        ValueError: no source draws any thing that scenes are made of.
+        ValueError: no source draws any thing, or only such as all scenes of are held out.
     """
+    sources = sorted(source for source, things in labels.items() if things)
     draw = np.random.Generator(np.random.Philox(key=[seed, index]))
-    for _ in range(MAX_DRAFTS):
-        source = _pick(draw, sorted(labels))
-        scene = _draft(draw, source, str(draw.choice(list(KIND_WEIGHTS), p=_kind_shares())))
+    for _ in range(MAX_DRAFTS if sources else 0):
+        source = _pick(draw, sources)
+        kind = str(draw.choice(list(KIND_WEIGHTS), p=_kind_shares()))
+        scene = _draft(draw, source, kind, sorted(labels[source]))
         is_drawn = all(thing in labels[source] for thing in scene.things)
         if is_drawn and not any(is_held_out(*key) for key in scene.held_out_keys()):
             return scene
@@ -90,10 +110,14 @@ def _kind_shares() -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return shares
 
 
-def _draft(draw: np.random.Generator, source: str, kind: str) -> Scene:
+def _draft(draw: np.random.Generator, source: str, kind: str, labels: Sequence[str]) -> Scene:
+    def any_of(choices: Sequence[str]) -> str:
+        is_any = choices is COMMON and draw.random() < ANY_SHARE
+        return _pick(draw, labels if is_any else choices)
+
     # Every fifth scene is also somewhere, on white otherwise.
     place = _pick(draw, list(PLACES)) if draw.random() < 1 / 5 else ""
-    thing = _pick(draw, COMMON)
+    thing = any_of(COMMON)
     if kind == "place":
         backdrops = [name for name in BACKDROPS if name != "white"]
         where = _pick(draw, list(PLACES) if draw.random() < 3 / 4 else backdrops)
@@ -112,7 +136,7 @@ def _draft(draw: np.random.Generator, source: str, kind: str) -> Scene:
     names = list(RELATIONS)
     weights = np.asarray([RELATIONS[name].weight for name in names])
     relation = names[int(draw.choice(len(names), p=weights / weights.sum()))]
-    pair = (_pick(draw, RELATIONS[relation].first), _pick(draw, RELATIONS[relation].second))
+    pair = (any_of(RELATIONS[relation].first), any_of(RELATIONS[relation].second))
     return Scene(source, "pair", pair, relation, place=place)
 
 

@@ -67,3 +67,14 @@ RIDDEN = (*VEHICLES, "horse", "elephant", "camel", "pig", "turtle", "dragon", "w
 HELD = (*FOOD, *OBJECTS[:4], "balloon", "red heart", "crossed swords", "dagger", "magic wand",
         "umbrella", "trophy", "mobile phone", "camera", "wrapped gift", "rose", "guitar",
         "video camera", "money bag", "bomb", "light bulb", "shield", "axe", "hammer")  # fmt: skip
+BUILDINGS = (
+    "house", "castle", "tokyo tower", "department store", "church", "tent", "volcano",
+    "mountain", "hospital", "school", "bank", "hotel", "factory", "stadium", "japanese castle",
+    "hut", "statue of liberty", "ferris wheel", "roller coaster", "circus tent", "fountain",
+    "mosque", "palm tree", "deciduous tree", "evergreen tree", "christmas tree",
+    "desert island", "post office", "convenience store", "building construction",
+    "derelict house", "wedding", "hindu temple", "kaaba", "locomotive", "bus stop",
+    "fuel pump", "snow-capped mountain", "mount fuji", "rainbow", "fire", "door", "bed",
+    "couch and lamp", "television", "moai", "bridge at night",
+)  # fmt: skip
+"""Where somebody can be: what stands behind them."""

@@ -26,8 +26,8 @@ from ninefold.generation.params import SamplingParams, get_preset
 from ninefold.models.dallebart import DalleBart
 from ninefold.models.vqgan import VQGAN
 from ninefold.text.reader import PromptReader
+from ninefold.training.cells import encode_settled, to_pixels
 from ninefold.training.config import TrainConfig
-from ninefold.training.encoded import encode_settled, to_pixels
 from ninefold.training.inputs import hash_corpus, hash_model
 from ninefold.training.rehearsal import rehearse
 
