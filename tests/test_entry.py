@@ -58,4 +58,3 @@ def test_the_module_is_the_program() -> None:
     command = [sys.executable, "-m", "ninefold", "--version"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
