@@ -1,6 +1,5 @@
 """Laws of the program's beginning and end: Ctrl-C gives one line and 130, at any moment."""
 
-import signal
 import subprocess
 import sys
 
