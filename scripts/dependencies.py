@@ -98,13 +98,15 @@ def bill_of_materials(name: str, extras: Iterable[str]) -> dict[str, Any]:
 
 def _component(package: Distribution, kind: str) -> dict[str, Any]:
     told = package.metadata
-    expression = told["License-Expression"] if "License-Expression" in told else None
+    # Its protocol has no `get`.
+    expression = told["License-Expression"] if "License-Expression" in told else None  # noqa: SIM401
     named = [
         line.rpartition(" :: ")[2]
         for line in told.get_all("Classifier") or ()
         if line.startswith("License :: ") and line.count(" :: ") > 1
     ]
-    plain = (told["License"] if "License" in told else "").strip().partition("\n")[0]
+    plain = told["License"] if "License" in told else ""  # noqa: SIM401
+    plain = plain.strip().partition("\n")[0]
     licences: list[dict[str, Any]] = [{"license": {"name": each}} for each in named or [plain]]
     return {
         "type": kind,
