@@ -116,7 +116,7 @@ def test_what_cannot_be_drawn_is_refused_before_it_waits(tiny_model: Path) -> No
             ):
                 with pytest.raises(UserError):
                     await events_of(engine, wanted)
-            assert engine.load().image_steps_ahead == 0
+            assert engine.load().codes_ahead == 0
 
     in_time(run())
 

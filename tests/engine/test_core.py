@@ -59,7 +59,7 @@ def test_a_request_is_told_its_whole_story_in_order() -> None:
     paint_all(harness)
     told = harness.told("a")
     assert isinstance(told[0], Queued)
-    assert told[0].image_steps_ahead == 0
+    assert told[0].codes_ahead == 0
     assert told[0].eta_s == pytest.approx(16 * (0.01 + 0.01 / 3) + 1.0)
     assert told[1] == Started("a")
     advanced = [event for event in told if isinstance(event, Advanced)]

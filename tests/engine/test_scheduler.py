@@ -135,17 +135,17 @@ def test_work_ahead_counts_own_codes_equal_shares_and_higher_priority() -> None:
     scheduler = build(num_slots=2)
     scheduler.submit(task("big", 10, requester="x"))
     step(scheduler)  # 2 of 40 codes are drawn
-    assert scheduler.image_steps_ahead() == 38
+    assert scheduler.codes_ahead() == 38
     small = task("small", 3, requester="y")
-    assert scheduler.image_steps_ahead(small) == 12 + 12
+    assert scheduler.codes_ahead(small) == 12 + 12
     scheduler.submit(small)
-    assert scheduler.image_steps_ahead(small) == 24
+    assert scheduler.codes_ahead(small) == 24
     after = task("after", 1, requester="y")
-    assert scheduler.image_steps_ahead(after) == 4 + 12 + 16
+    assert scheduler.codes_ahead(after) == 4 + 12 + 16
     scheduler.submit(task("paid", 1, requester="z", priority=1))
-    assert scheduler.image_steps_ahead(small) == 28
+    assert scheduler.codes_ahead(small) == 28
     paid = task("more", 1, requester="z", priority=1)
-    assert scheduler.image_steps_ahead(paid) == 4 + 4 + 6  # what runs below is not pushed out
+    assert scheduler.codes_ahead(paid) == 4 + 4 + 6  # what runs below is not pushed out
 
 
 def test_what_cannot_be_scheduled_is_refused() -> None:
@@ -162,4 +162,4 @@ def test_the_request_and_the_work_of_a_slot_are_known() -> None:
     scheduler.submit(task("a", 1))
     step(scheduler)
     assert (scheduler.request_of(0), scheduler.request_of(1)) == ("a", None)
-    assert (scheduler.image_steps_of("a"), scheduler.image_steps_of("b")) == (3, 0)
+    assert (scheduler.codes_left_of("a"), scheduler.codes_left_of("b")) == (3, 0)

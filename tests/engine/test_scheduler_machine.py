@@ -100,7 +100,7 @@ class SchedulerMachine(RuleBasedStateMachine):
             for name, task in self.tasks.items()
             for i in task.image_indices
         )
-        assert self.scheduler.image_steps_ahead() == work
+        assert self.scheduler.codes_ahead() == work
         assert (self.scheduler.num_waiting_images > 0) == bool(waiting)
 
     def teardown(self) -> None:

@@ -61,7 +61,7 @@ class RunningService:
         queue = await self.stack.enter_async_context(Queue(self.url).open())
         room = Room.of(settings, self.url)
         studio = Studio(database, objects, engine, steps or PictureSteps(), room, policy)
-        pace = pace or engine.load().image_steps_per_second
+        pace = pace or engine.load().codes_per_second
         worker = Worker(self.settings, self.url, queue, studio, pace)
         task = asyncio.create_task(worker.run())
 

@@ -15,7 +15,7 @@ from tests.service.conftest import execute, open_folder
 
 JOB = (
     "INSERT INTO jobs (id, owner, share, tier, lane, surface, prompt, seed, model, settings,"
-    " start_tag, total_steps) VALUES ('a', '', '', '', '', '', 'a red apple', 1, '', '{}', 0, 0)"
+    " start_tag, total_codes) VALUES ('a', '', '', '', '', '', 'a red apple', 1, '', '{}', 0, 0)"
 )
 
 

@@ -90,8 +90,8 @@ class EngineCore:
         return EngineLoad(
             busy_slots=len(self.scheduler.slots.busy),
             waiting_requests=self.scheduler.num_waiting_requests,
-            image_steps_ahead=self.scheduler.image_steps_ahead(),
-            image_steps_per_second=self._rate(0),
+            codes_ahead=self.scheduler.codes_ahead(),
+            codes_per_second=self._rate(0),
         )
 
     def submit(self, request: DrawRequest, ready: PreparedPrompt, now: float) -> None:
@@ -109,11 +109,11 @@ class EngineCore:
             return
         active = _Active(request, ready, task, num_codes=length * len(complete))
         self._active[request.id] = active
-        steps = self.scheduler.image_steps_ahead(task) if open_images else 0
+        codes = self.scheduler.codes_ahead(task) if open_images else 0
         if open_images:
             self.scheduler.submit(task)
         eta = self._eta(active)
-        self._emit(request.id, Queued(request.id, steps - length * len(open_images), eta))
+        self._emit(request.id, Queued(request.id, codes - length * len(open_images), eta))
         for index, codes in complete.items():
             self._start(active)
             self._complete(active, index, codes)
@@ -185,8 +185,8 @@ class EngineCore:
         if task.request_id in self._active:
             return NinefoldError(f"There is a request {task.request_id!r} already.")
         waiting = self.scheduler.num_waiting_images + len(task.image_indices)
-        steps = self.scheduler.image_steps_ahead(task) if task.image_indices else 0
-        wait = steps / self._rate(len(task.image_indices))
+        codes = self.scheduler.codes_ahead(task) if task.image_indices else 0
+        wait = codes / self._rate(len(task.image_indices))
         limit = self.config.max_wait_s
         if waiting > self.config.max_waiting_images or (limit is not None and wait > limit):
             after = wait if limit is None else max(1.0, wait - limit)
@@ -271,11 +271,11 @@ class EngineCore:
         return self.clock.codes_per_second(busy + self.scheduler.num_waiting_images + num_more)
 
     def _eta(self, active: _Active) -> float:
-        has_steps = self.scheduler.image_steps_of(active.request.id) > 0
-        steps = self.scheduler.image_steps_ahead(active.task) if has_steps else 0
+        is_drawing = self.scheduler.codes_left_of(active.request.id) > 0
+        codes = self.scheduler.codes_ahead(active.task) if is_drawing else 0
         left = len(active.ready.params.image_indices) - len(active.pictures)
         # Pictures are painted while others are drawn; the last ones are waited for.
-        return steps / self._rate(0) + left * self.image_decoder.seconds_per_picture
+        return codes / self._rate(0) + left * self.image_decoder.seconds_per_picture
 
     def _drawing(self, active: _Active) -> Drawing:
         params = active.ready.params

@@ -37,7 +37,7 @@ class Queued:
     """The request waits."""
 
     request_id: str
-    image_steps_ahead: int
+    codes_ahead: int
     """Codes that are to be drawn before its first."""
     eta_s: float
     """Seconds until its last picture is expected."""
@@ -112,9 +112,9 @@ class EngineLoad:
 
     busy_slots: int
     waiting_requests: int
-    image_steps_ahead: int
+    codes_ahead: int
     """Codes still to be drawn for all that is accepted."""
-    image_steps_per_second: float
+    codes_per_second: float
     """Measured; at the start an estimate of the start-up check."""
 
 

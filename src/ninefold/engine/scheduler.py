@@ -134,12 +134,12 @@ class Scheduler:
         drawn = self._drawn.get(slot)
         return None if drawn is None else drawn.image.request_id
 
-    def image_steps_of(self, request_id: str) -> int:
+    def codes_left_of(self, request_id: str) -> int:
         """Codes that are still to be drawn for a request; 0 if it is not there."""
         entry = self._entries.get(request_id)
         return 0 if entry is None else self._work(entry)
 
-    def image_steps_ahead(self, task: Task | None = None) -> int:
+    def codes_ahead(self, task: Task | None = None) -> int:
         """Codes that are to be drawn for all that is accepted, or before a task's last.
 
         For a task, accepted or new, that is its own codes, those of its requester that came before,

@@ -74,7 +74,7 @@ REJECTED = Counts(
 ENDED = Counts(Counter("t2i_jobs_total", "Jobs that ended.", ["outcome"]))
 PUT_BACK = Counts(Counter("t2i_jobs_put_back_total", "Jobs that were begun and put back."))
 PICTURES = Counts(Counter("t2i_images_total", "Pictures stored.", ["outcome"]))
-STEPS = Counts(Counter("t2i_steps_total", "Image steps drawn: one code of one picture."))
+CODES = Counts(Counter("t2i_steps_total", "Codes drawn, over all pictures."))
 WAIT = Counts(
     Histogram("t2i_queue_wait_seconds", "From acceptance to the start.", ["lane"], buckets=_WAITS)
 )
@@ -127,10 +127,10 @@ def _counted() -> bytes:
 
 _MEANINGS = {
     "t2i_queue_depth": "Jobs that wait.",
-    "t2i_queue_steps": "Image steps that are ahead of a new job.",
+    "t2i_queue_steps": "Codes that are ahead of a new job.",
     "t2i_workers": "Workers that are alive.",
     "t2i_slots": "Pictures that may be drawn at a time.",
     "t2i_slots_busy": "Pictures that are being drawn.",
-    "t2i_steps_per_second": "Measured rate of all workers.",
+    "t2i_steps_per_second": "Codes that all workers draw in a second, measured.",
     "t2i_streams": "Event streams of this gateway.",
 }

@@ -218,7 +218,7 @@ async def test_what_is_asked_for_together_is_accepted_as_one_after_the_other(
     assert [answer.status_code for answer in answers] == [202] * 6
     assert len([told for told in statements if "INSERT INTO jobs" in told]) == 2
     async with service.gateway.database.connect() as connection:
-        statement = select(Job.prompt, Job.start_tag, Job.total_steps).order_by(Job.number)
+        statement = select(Job.prompt, Job.start_tag, Job.total_codes).order_by(Job.number)
         rows = (await connection.execute(statement)).all()[2:]
         entries = text(
             "SELECT count(*) FROM procrastinate_jobs e JOIN jobs j ON e.args->>'job_id' = j.id "

@@ -23,10 +23,10 @@ def test_a_steady_rate_is_found_whatever_was_estimated(
     meter = RateMeter(estimate)
     for _ in range(int(300 / interval_s)):
         meter.add(rate * interval_s, interval_s)
-    assert meter.steps_per_second == pytest.approx(rate, rel=0.1)
+    assert meter.codes_per_second == pytest.approx(rate, rel=0.1)
 
 
 def test_an_idle_worker_keeps_its_rate() -> None:
     meter = RateMeter(50.0)
     meter.add(0, 0.0)
-    assert meter.steps_per_second == pytest.approx(50.0)
+    assert meter.codes_per_second == pytest.approx(50.0)

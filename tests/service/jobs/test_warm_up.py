@@ -78,4 +78,4 @@ async def test_an_engine_that_cannot_draw_is_believed_until_its_first_job() -> N
 
     engine = Broken(step_s=0.1)
     pace = await measure_pace(engine, PictureSteps(), 0)
-    assert pace == engine.load().image_steps_per_second
+    assert pace == engine.load().codes_per_second

@@ -54,7 +54,7 @@ def test_a_migration_that_breaks_off_leaves_nothing_behind_and_can_be_done_again
     assert tables(empty_database) == before | {"rounds"}
     execute(empty_database, "DROP TABLE rounds")
     migrate(empty_database)
-    migrate(empty_database, "-4")
+    migrate(empty_database, "-5")
     assert tables(empty_database) == before
 
 
@@ -91,6 +91,24 @@ def test_whom_pictures_are_shown_to_survives_a_way_up_down_and_up(empty_database
     ]
     migrate(empty_database, "0004")
     assert fetch(empty_database, labels) == [("nobody",), ("share_page",), ("nobody",), ("nobody",)]
+
+
+def test_counts_of_codes_survive_a_way_up_down_and_up(empty_database: URL) -> None:
+    migrate(empty_database, "0007")
+    execute(
+        empty_database,
+        "INSERT INTO jobs (id, owner, share, tier, lane, surface, prompt, seed, model, settings,"
+        " start_tag, total_steps, done_steps)"
+        " VALUES ('a', '', '', '', '', '', '', 1, '', '{}', 0, 2304, 9)",
+        "INSERT INTO workers (id, queue_worker_id, info, num_slots, steps_per_second)"
+        " VALUES ('w', 1, '{}', 18, 36)",
+    )
+    old = ("total_steps, done_steps", "steps_per_second")
+    new = ("total_codes, done_codes", "codes_per_second")
+    for revision, (counts, rate) in (("0008", new), ("-1", old), ("0008", new)):
+        migrate(empty_database, revision)
+        assert fetch(empty_database, f"SELECT {counts} FROM jobs") == [(2304, 9)]
+        assert fetch(empty_database, f"SELECT {rate} FROM workers") == [(36,)]
 
 
 def test_the_tables_are_what_the_migrations_make(database_url: URL) -> None:

@@ -204,13 +204,13 @@ class Reception:
         self, prepared: Prepared, requester: Requester, capacity: Capacity, ahead: Ahead
     ) -> Admitted | Problem:
         tier = requester.tier
-        wait_s = expected_seconds(ahead.steps, 0, capacity)
+        wait_s = expected_seconds(ahead.codes, 0, capacity)
         if wait_s is not None and wait_s > tier.max_wait_s:
             return self._too_busy(wait_s, tier.max_wait_s, ahead)
         params, fewer = self.ladder.reduce(
             prepared.params, wait_s, is_anonymous=tier.name == "anonymous"
         )
-        steps = params.num_drawn * self._facts.image_length
+        codes = params.num_drawn * self._facts.image_length
         has_previews = self.ladder.has_previews(wait_s)
         notices = [*prepared.notices, *fewer]
         if self._settings.previews and not has_previews:
@@ -226,9 +226,9 @@ class Reception:
             cost=cost_of(params.num_drawn, tier.share),
             others=ahead.others,
             start_tag=ahead.start_tag,
-            steps=steps,
+            codes=codes,
             position=ahead.jobs + 1,
-            eta_s=expected_seconds(ahead.steps, steps, capacity),
+            eta_s=expected_seconds(ahead.codes, codes, capacity),
             notices=notices,
             preview_every=max(1, length // (NUM_PREVIEWS + 1)) if has_previews else 0,
         )
@@ -256,15 +256,15 @@ def _used(decided: Sequence[Admitted | Problem], requester: Requester) -> int:
 
 def _with_mates(ahead: Ahead, lane: str, decided: Sequence[Admitted | Problem]) -> Ahead:
     """Return what is ahead of a job, those counted that were let in just before it."""
-    jobs, steps = ahead.jobs, ahead.steps
+    jobs, codes = ahead.jobs, ahead.codes
     for each in decided:
         if isinstance(each, Problem):
             continue
         other = each.requester.tier.lane
         is_first = other == "priority" and lane == "normal"
         if is_first or (other == lane and each.start_tag <= ahead.start_tag):
-            jobs, steps = jobs + 1, steps + each.steps
-    return Ahead(jobs, steps, ahead.start_tag, ahead.others)
+            jobs, codes = jobs + 1, codes + each.codes
+    return Ahead(jobs, codes, ahead.start_tag, ahead.others)
 
 
 def ladder_of(settings: Settings) -> Ladder:

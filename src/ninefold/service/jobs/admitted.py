@@ -47,7 +47,7 @@ class Admitted:
     """Visitors of the same network who have jobs that wait."""
     start_tag: int
     """Where it stands by what was read; its own is taken when it is written."""
-    steps: int
+    codes: int
     position: int
     eta_s: float | None
     notices: list[str]
@@ -76,7 +76,7 @@ class Admitted:
             "model": model,
             "settings": settings,
             "preview_every": self.preview_every,
-            "total_steps": self.steps,
+            "total_codes": self.codes,
             "told_position": self.position,
             "notices": self.notices,
             "trace": self.trace,
@@ -135,7 +135,7 @@ _JOB_COLUMNS = (
     "preview_every",
     "start_tag",
     "entry_id",
-    "total_steps",
+    "total_codes",
     "told_position",
     "notices",
     "trace",

@@ -99,10 +99,10 @@ class JobDrawing:
         """The job's name in the engine."""
         return f"{self._held.job_id}.{self._held.attempt}"
 
-    def take_steps(self) -> int:
-        """Return the image steps that were drawn since this was asked before."""
-        steps, self._num_taken = self._num_drawn - self._num_taken, self._num_drawn
-        return steps
+    def take_codes(self) -> int:
+        """Return the codes that were drawn since this was asked before."""
+        codes, self._num_taken = self._num_drawn - self._num_taken, self._num_drawn
+        return codes
 
     async def run(self) -> None:
         """Draw the job to its end.
@@ -145,7 +145,7 @@ class JobDrawing:
             await self._finish(event.drawing)
 
     async def _report_progress(self, event: Advanced) -> None:
-        metrics.STEPS.inc(max(0, event.num_codes - self._num_drawn))
+        metrics.CODES.inc(max(0, event.num_codes - self._num_drawn))
         self._num_drawn = event.num_codes
         now = time.monotonic()
         if now - self._progress_at < PROGRESS_PAUSE_S or event.num_codes <= self._num_told:
@@ -156,7 +156,7 @@ class JobDrawing:
             "total_codes": event.total_codes,
             "eta_s": round(event.eta_s, 1),
         }
-        await self._report([NewEvent("progress", data)], done_steps=event.num_codes)
+        await self._report([NewEvent("progress", data)], done_codes=event.num_codes)
 
     async def _show_preview(self, preview: Preview) -> None:
         data = await asyncio.to_thread(self._studio.steps.preview, preview.image)
@@ -292,7 +292,7 @@ class JobDrawing:
                     Status.DONE,
                     only_if=self._held.holds(),
                     notices=notices,
-                    done_steps=transitions.ALL_STEPS,
+                    done_codes=transitions.ALL_CODES,
                 )
 
         self._require_held(await retrying(write))

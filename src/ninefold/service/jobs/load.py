@@ -44,7 +44,7 @@ class Ahead:
     """What is to be drawn before a job."""
 
     jobs: int
-    steps: int
+    codes: int
     start_tag: int
     """Where it stands itself."""
     others: int = 0
@@ -74,7 +74,7 @@ async def read_capacity(connection: AsyncConnection, stalled_s: float) -> Capaci
 
 
 def _capacity(stalled_s: float | ColumnElement[float]) -> Select[int, float]:
-    rate = func.coalesce(func.sum(WorkerRow.steps_per_second), 0.0)
+    rate = func.coalesce(func.sum(WorkerRow.codes_per_second), 0.0)
     return select(func.count().label("num"), rate.label("rate")).where(
         WorkerRow.heartbeat_at > ago(stalled_s),
         WorkerRow.draining.is_(False),
@@ -106,7 +106,7 @@ async def read_prospects(
     rows = (await connection.execute(_PROSPECTS, given)).all()
     num, rate = rows[0].num, rows[0].rate
     aheads = [
-        Ahead(int(row.jobs), int(row.steps), int(row.start_tag), int(row.others)) for row in rows
+        Ahead(int(row.jobs), int(row.codes), int(row.start_tag), int(row.others)) for row in rows
     ]
     return Capacity(int(num), float(rate)), aheads
 
@@ -143,16 +143,16 @@ def _prospects() -> Select[Any]:
         select(
             func.count().filter(waiting).label("jobs"),
             (
-                func.coalesce(func.sum(Job.total_steps).filter(waiting), 0)
-                + func.coalesce(func.sum(Job.total_steps - Job.done_steps).filter(drawing), 0)
-            ).label("steps"),
+                func.coalesce(func.sum(Job.total_codes).filter(waiting), 0)
+                + func.coalesce(func.sum(Job.total_codes - Job.done_codes).filter(drawing), 0)
+            ).label("codes"),
         )
         .where(waiting | drawing)
         .lateral("ahead")
     )
     workers = _capacity(bindparam("stalled_s", type_=Float)).subquery("capacity")
     stands_at = (placed.c.start_tag, placed.c.others)
-    columns = (workers.c.num, workers.c.rate, *stands_at, ahead.c.jobs, ahead.c.steps)
+    columns = (workers.c.num, workers.c.rate, *stands_at, ahead.c.jobs, ahead.c.codes)
     return (
         select(*columns)
         .select_from(placed)
@@ -165,16 +165,16 @@ def _prospects() -> Select[Any]:
 _PROSPECTS = _prospects()
 
 
-async def drawing_steps(connection: AsyncConnection) -> int:
-    """Return the image steps that are left of the jobs that are being drawn."""
-    statement = select(func.coalesce(func.sum(Job.total_steps - Job.done_steps), 0)).where(
+async def drawing_codes(connection: AsyncConnection) -> int:
+    """Return the codes that are left of the jobs that are being drawn."""
+    statement = select(func.coalesce(func.sum(Job.total_codes - Job.done_codes), 0)).where(
         Job.status == Status.DRAWING
     )
     return int((await connection.execute(statement)).scalar_one())
 
 
 def queue_order() -> Select[tuple[str, int, int, int]]:
-    """Return a query of waiting jobs: id, position, steps up to and with it, its own steps."""
+    """Return a query of waiting jobs: id, position, codes up to and with it, its own codes."""
     order = (
         case((Job.lane == "priority", 0), else_=1),
         Job.start_tag,
@@ -183,8 +183,8 @@ def queue_order() -> Select[tuple[str, int, int, int]]:
     return select(
         Job.id,
         func.row_number().over(order_by=order).label("position"),
-        func.sum(Job.total_steps).over(order_by=order).label("steps_through"),
-        Job.total_steps,
+        func.sum(Job.total_codes).over(order_by=order).label("codes_through"),
+        Job.total_codes,
     ).where(Job.status == Status.QUEUED)
 
 
@@ -193,15 +193,15 @@ async def place_of(connection: AsyncConnection, job_id: str, capacity: Capacity)
     ranked = queue_order().subquery()
     row = (
         await connection.execute(
-            select(ranked.c.position, ranked.c.steps_through, ranked.c.total_steps).where(
+            select(ranked.c.position, ranked.c.codes_through, ranked.c.total_codes).where(
                 ranked.c.id == job_id
             )
         )
     ).one_or_none()
     if row is None:
         return None
-    position, steps_through, own = (int(value) for value in row)
-    ahead = steps_through - own + await drawing_steps(connection)
+    position, codes_through, own = (int(value) for value in row)
+    ahead = codes_through - own + await drawing_codes(connection)
     return Place(position, expected_seconds(ahead, own, capacity))
 
 
@@ -211,9 +211,9 @@ async def queue_depths(connection: AsyncConnection) -> dict[str, int]:
     return {lane: int(count) for lane, count in await connection.execute(statement)}
 
 
-async def queued_steps(connection: AsyncConnection) -> int:
-    """Return the image steps of all jobs that wait."""
-    statement = select(func.coalesce(func.sum(Job.total_steps), 0)).where(
+async def queued_codes(connection: AsyncConnection) -> int:
+    """Return the codes of all jobs that wait."""
+    statement = select(func.coalesce(func.sum(Job.total_codes), 0)).where(
         Job.status == Status.QUEUED
     )
     return int((await connection.execute(statement)).scalar_one())

@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ninefold.service.jobs.estimate import Capacity, expected_seconds
-from ninefold.service.jobs.load import drawing_steps, queue_order, read_capacity
+from ninefold.service.jobs.load import drawing_codes, queue_order, read_capacity
 from ninefold.service.jobs.reaper import try_lock
 from ninefold.service.jobs.states import Status
 from ninefold.service.store.notifications import JOB_EVENTS
@@ -54,7 +54,7 @@ class Announcer:
             if not await try_lock(connection, LOCK_POSITIONS):
                 return 0
             capacity = await read_capacity(connection, self._stalled_s)
-            drawing = await drawing_steps(connection)
+            drawing = await drawing_codes(connection)
             due = await self._due(connection)
             news = [_news(row, drawing, capacity) for row in due[:MAX_TOLD]]
             if not news:
@@ -66,8 +66,8 @@ class Announcer:
         statement = select(
             ranked.c.id,
             ranked.c.position,
-            ranked.c.steps_through,
-            ranked.c.total_steps,
+            ranked.c.codes_through,
+            ranked.c.total_codes,
             Job.told_position,
             Job.told_at,
             func.now().label("now"),
@@ -79,8 +79,8 @@ class Announcer:
 
 
 def _news(row: Any, drawing: int, capacity: Capacity) -> Json:
-    own = int(row.total_steps)
-    ahead = int(row.steps_through) - own + drawing
+    own = int(row.total_codes)
+    ahead = int(row.codes_through) - own + drawing
     eta_s = expected_seconds(ahead, own, capacity)
     position = int(row.position)
     data = {"position": position, "eta_s": None if eta_s is None else round(eta_s, 1)}

@@ -25,7 +25,7 @@ class Pulse:
     """What a worker says of itself with each heartbeat."""
 
     busy_slots: int
-    steps_per_second: float
+    codes_per_second: float
     is_draining: bool
 
 
@@ -75,7 +75,7 @@ class Presence:
                     queue_worker_id=self.queue_worker_id,
                     info=dataclasses.asdict(self._info),
                     num_slots=self._info.num_slots,
-                    steps_per_second=pulse.steps_per_second,
+                    codes_per_second=pulse.codes_per_second,
                 )
             )
 
@@ -103,7 +103,7 @@ class Presence:
             .values(
                 heartbeat_at=func.now(),
                 busy_slots=pulse.busy_slots,
-                steps_per_second=pulse.steps_per_second,
+                codes_per_second=pulse.codes_per_second,
                 draining=pulse.is_draining,
             )
             .returning(WorkerRow.id)

@@ -89,7 +89,7 @@ class JobReader:
         if status is Status.QUEUED:
             place = await place_of(connection, row["id"], capacity)
             return (place.position, place.eta_s) if place else (None, None)
-        left = row["total_steps"] - row["done_steps"]
+        left = row["total_codes"] - row["done_codes"]
         return None, expected_seconds(0, left, capacity)
 
 
@@ -127,7 +127,7 @@ def to_document(
         created_at=row["created_at"],
         started_at=row["started_at"],
         ended_at=row["ended_at"],
-        progress=ProgressDocument(codes=row["done_steps"], total_codes=row["total_steps"]),
+        progress=ProgressDocument(codes=row["done_codes"], total_codes=row["total_codes"]),
         pictures=[
             _to_picture(picture, row["prompt"], base_url, is_own=is_own) for picture in pictures
         ],

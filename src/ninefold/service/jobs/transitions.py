@@ -86,7 +86,7 @@ def _to_claim(row: RowMapping) -> Claim:
         share=row["share"],
         lane=row["lane"],
         preview_every=row["preview_every"],
-        num_reported=row["done_steps"],
+        num_reported=row["done_codes"],
         notices=tuple(row["notices"]),
         trace=row["trace"],
         waited_s=float(row["waited_s"]),
@@ -212,5 +212,5 @@ async def put_back(
     return True
 
 
-ALL_STEPS: Any = Job.total_steps
-"""The value of `done_steps` of a job that is done."""
+ALL_CODES: Any = Job.total_codes
+"""The value of `done_codes` of a job that is done."""

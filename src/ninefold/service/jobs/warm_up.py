@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 async def measure_pace(engine: Engine, steps: PictureSteps, num_previews: int) -> float:
-    """Return the image steps per second of jobs, with all that a worker does for their pictures.
+    """Return the codes per second of jobs, with all that a worker does for their pictures.
 
     Args:
         engine: draws nothing else meanwhile.
@@ -45,7 +45,7 @@ async def measure_pace(engine: Engine, steps: PictureSteps, num_previews: int) -
         picture_s = await _paint_pictures(engine, steps, _NUM_PAINTED, num_previews)
     except NinefoldError as error:
         _log.warning("the pace could not be measured: %s", type(error).__name__)
-        return engine.load().image_steps_per_second
+        return engine.load().codes_per_second
     length = engine.info.image_length
     return length / (length / codes_per_second + picture_s)
 
@@ -72,7 +72,7 @@ async def _draw_codes(engine: Engine) -> float:
                 return codes / max(1e-9, seconds)
     finally:
         await events.aclose()  # type: ignore[attr-defined]  # an async generator in every engine
-    return engine.load().image_steps_per_second
+    return engine.load().codes_per_second
 
 
 async def _paint_pictures(

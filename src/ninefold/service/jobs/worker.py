@@ -49,7 +49,7 @@ class Worker:
             url: the database, to listen to.
             queue: open.
             studio: what drawing needs; the engine is loaded.
-            pace: image steps per second to begin with, as `warm_up.measure_pace` found them.
+            pace: codes per second to begin with, as `warm_up.measure_pace` found them.
         """
         self.id = new_id()
         self.registered = asyncio.Event()
@@ -255,7 +255,7 @@ class Worker:
         self._meter_work()
         return Pulse(
             busy_slots=self._studio.engine.load().busy_slots,
-            steps_per_second=self._meter.steps_per_second,
+            codes_per_second=self._meter.codes_per_second,
             is_draining=self._stopped.is_set(),
         )
 
@@ -266,8 +266,8 @@ class Worker:
         """
         now = time.monotonic()
         if not self._is_idle:
-            steps = sum(drawing.take_steps() for drawing in self._drawings.values())
-            self._meter.add(steps, now - self._metered_at)
+            codes = sum(drawing.take_codes() for drawing in self._drawings.values())
+            self._meter.add(codes, now - self._metered_at)
         self._metered_at = now
 
     async def _listen(self) -> None:

@@ -12,9 +12,9 @@ from ninefold.service.gateway import Gateway
 from ninefold.service.jobs.estimate import expected_seconds
 from ninefold.service.jobs.ladder import FULL_COUNT
 from ninefold.service.jobs.load import (
-    drawing_steps,
+    drawing_codes,
     queue_depths,
-    queued_steps,
+    queued_codes,
     read_capacity,
     read_engine_info,
 )
@@ -76,20 +76,20 @@ async def read_status(gateway: TheGateway) -> StatusDocument:
     async with gateway.database.connect() as connection:
         capacity = await read_capacity(connection, gateway.settings.stalled_s)
         depths = await queue_depths(connection)
-        steps = await queued_steps(connection) + await drawing_steps(connection)
+        codes = await queued_codes(connection) + await drawing_codes(connection)
         slots = select(
             func.coalesce(func.sum(WorkerRow.num_slots), 0),
             func.coalesce(func.sum(WorkerRow.busy_slots), 0),
         ).where(WorkerRow.heartbeat_at > ago(gateway.settings.stalled_s))
         num_slots, busy_slots = (await connection.execute(slots)).one()
     length = gateway.facts.image_length
-    wait_s = expected_seconds(steps, 0, capacity)
-    eta_s = expected_seconds(steps, FULL_COUNT * length, capacity)
+    wait_s = expected_seconds(codes, 0, capacity)
+    eta_s = expected_seconds(codes, FULL_COUNT * length, capacity)
     return StatusDocument(
         queue_depth=sum(depths.values()),
         queue_depths=depths,
         eta_s=None if eta_s is None else round(eta_s, 1),
-        images_per_second=round(capacity.steps_per_second / length, 3),
+        images_per_second=round(capacity.codes_per_second / length, 3),
         workers=capacity.num_workers,
         slots=int(num_slots),
         busy_slots=int(busy_slots),
@@ -108,14 +108,14 @@ async def read_metrics(request: Request, gateway: TheGateway) -> Response:
     status = await read_status(gateway)
     async with gateway.database.connect() as connection:
         capacity = await read_capacity(connection, gateway.settings.stalled_s)
-        steps = await queued_steps(connection) + await drawing_steps(connection)
+        codes = await queued_codes(connection) + await drawing_codes(connection)
     gauges = {
         "t2i_queue_depth": float(status.queue_depth),
-        "t2i_queue_steps": float(steps),
+        "t2i_queue_steps": float(codes),
         "t2i_workers": float(status.workers),
         "t2i_slots": float(status.slots),
         "t2i_slots_busy": float(status.busy_slots),
-        "t2i_steps_per_second": capacity.steps_per_second,
+        "t2i_steps_per_second": capacity.codes_per_second,
         "t2i_streams": float(gateway.followers.count),
     }
     return Response(metrics.render(gauges), media_type="text/plain; version=0.0.4")

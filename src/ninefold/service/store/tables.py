@@ -85,8 +85,8 @@ class Job(Base):
     start_tag: Mapped[int]
     entry_id: Mapped[int | None]
     """The queue entry that it waits by."""
-    total_steps: Mapped[int]
-    done_steps: Mapped[int] = mapped_column(server_default=text("0"))
+    total_codes: Mapped[int]
+    done_codes: Mapped[int] = mapped_column(server_default=text("0"))
     last_seq: Mapped[int] = mapped_column(server_default=text("0"))
     told_position: Mapped[int | None]
     told_at: Mapped[datetime | None]
@@ -223,7 +223,7 @@ class WorkerRow(Base):
     """`EngineInfo` as JSON."""
     num_slots: Mapped[int]
     busy_slots: Mapped[int] = mapped_column(server_default=text("0"))
-    steps_per_second: Mapped[float]
+    codes_per_second: Mapped[float]
     draining: Mapped[bool] = mapped_column(server_default=text("false"))
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     heartbeat_at: Mapped[datetime] = mapped_column(server_default=func.now())
