@@ -18,7 +18,7 @@ from ninefold.engine.request import Engine
 from ninefold.service.app import SURFACES, build_app
 from ninefold.service.gateway import Gateway, open_gateway
 from ninefold.service.gateway_process import GatewayServer, server_config
-from ninefold.service.jobs.drawing import Studio
+from ninefold.service.jobs.drawing import WorkerContext
 from ninefold.service.jobs.picture_steps import PictureSteps
 from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.refusal import PromptCheck
@@ -60,9 +60,9 @@ class RunningService:
         objects = Objects.open(settings.pictures_url, settings.data, settings.storage_patience_s)
         queue = await self.stack.enter_async_context(Queue(self.url).open())
         room = Room.of(settings, self.url)
-        studio = Studio(database, objects, engine, steps or PictureSteps(), room, policy)
+        context = WorkerContext(database, objects, engine, steps or PictureSteps(), room, policy)
         pace = pace or engine.load().codes_per_second
-        worker = Worker(self.settings, self.url, queue, studio, pace)
+        worker = Worker(self.settings, self.url, queue, context, pace)
         task = asyncio.create_task(worker.run())
 
         async def end() -> None:
@@ -148,7 +148,7 @@ async def running_service(
             await asyncio.sleep(0.005)
 
         async def end() -> None:
-            gateway.followers.stop()
+            gateway.event_streams.stop()
             server.should_exit = True
             await serving
 

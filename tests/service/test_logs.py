@@ -179,7 +179,7 @@ async def test_an_unhandled_error_of_a_request_tells_nothing_of_the_visitor(
     def fail(wish: Any) -> None:
         raise LookupError(f"cannot prepare {wish}")
 
-    monkeypatch.setattr(service.gateway.reception, "prepare", fail)
+    monkeypatch.setattr(service.gateway.admission, "prepare", fail)
     headers = {"Authorization": f"Bearer sk_{KEY}", "Cookie": f"ninefold_visitor={COOKIE}"}
     for path in ("/api/v1/jobs", "/v1/images/generations"):
         answer = await service.http.post(path, json={"prompt": PROMPT}, headers=headers)

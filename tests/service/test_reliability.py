@@ -58,7 +58,7 @@ def mute(worker: Worker) -> None:
     async def silence(_every_s: float = 0) -> None:
         await asyncio.sleep(3600)
 
-    worker._presence._beat_once = silence  # type: ignore[method-assign]  # nothing else can be late
+    worker._heartbeat._beat_once = silence  # type: ignore[method-assign]  # nothing else can be late
 
 
 async def test_a_worker_that_is_told_to_stop_loses_no_job(

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ninefold.service import group_commit, second_try
 from ninefold.service.app import to_problem
 from ninefold.service.group_commit import GroupCommit
-from ninefold.service.jobs.acceptance import Reception
+from ninefold.service.jobs.admission import Admission
 from ninefold.service.jobs.reading import JobReader
 from ninefold.service.routes import waiting
 from ninefold.service.store import database, decisions
@@ -72,9 +72,9 @@ async def test_a_transaction_that_a_stall_cost_is_begun_again(
 ) -> None:
     monkeypatch.setattr(database, "_OPTIONS", database._OPTIONS.replace("=15s", "=3s"))
     is_stalled = False
-    accept = Reception.accept
+    accept = Admission.accept
 
-    async def stall_once(self: Reception, connection: AsyncConnection, asked: Any) -> Any:
+    async def stall_once(self: Admission, connection: AsyncConnection, asked: Any) -> Any:
         nonlocal is_stalled
         if not is_stalled:
             is_stalled = True
@@ -82,7 +82,7 @@ async def test_a_transaction_that_a_stall_cost_is_begun_again(
             time.sleep(6)  # as a busy machine does to an event loop
         return await accept(self, connection, asked)
 
-    monkeypatch.setattr(Reception, "accept", stall_once)
+    monkeypatch.setattr(Admission, "accept", stall_once)
     async with running_service(make_settings(), database_url) as service:
         assert (await service.post("a red apple"))["status"] == "queued"
         assert is_stalled

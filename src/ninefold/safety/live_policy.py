@@ -1,18 +1,22 @@
-"""A policy that is read anew when its file changes, so that a running service follows it.
+"""A prompt policy that is read again when its file changes, so that a running service follows it.
 
-A file that has become faulty changes nothing: what was read before goes on to hold, and the fault
-is told once. Knows nothing of prompts.
+A file that has become faulty changes nothing: the policy read before stays in force, and the fault
+is reported once.
 """
 
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from ninefold.errors import UserError
 from ninefold.safety.prompt_policy import PromptPolicy
+from ninefold.safety.verdict import Verdict
 
 OnChange = Callable[[str], None]
 """Called with one sentence for an operator's log."""
+
+_log = logging.getLogger(__name__)
 
 
 class LivePolicy:
@@ -23,13 +27,14 @@ class LivePolicy:
 
         Args:
             path: None for Ninefold's own, which does not change.
-            on_change: told of every later version of the file, and of one that cannot be used.
+            on_change: called for every later version of the file, and for one that cannot be used;
+                None writes to the log.
 
         Raises:
             UserError: the file cannot be read or is no policy.
         """
         self._path = path
-        self._on_change = on_change or (lambda _: None)
+        self._on_change = on_change or _log.warning
         self._lock = threading.Lock()
         self._seen = _stamp(path)
         self._policy = PromptPolicy.load(path)
@@ -42,6 +47,10 @@ class LivePolicy:
                 if stamp != self._seen:
                     self._reload(stamp)
         return self._policy
+
+    def check(self, prompt: str, negative_prompt: str | None = None) -> Verdict:
+        """Return what the policy, as its file stands now, says of a prompt."""
+        return self.current().check(prompt, negative_prompt)
 
     def _reload(self, stamp: tuple[int, int, int] | None) -> None:
         self._seen = stamp

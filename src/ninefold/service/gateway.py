@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ninefold.safety.live_policy import LivePolicy
 from ninefold.safety.provenance import Provenance
 from ninefold.service.ending import end_tasks
 from ninefold.service.group_commit import GroupCommit
-from ninefold.service.jobs.acceptance import Reception
-from ninefold.service.jobs.following import Followers
-from ninefold.service.jobs.housekeeping import keep_house
-from ninefold.service.jobs.policy_of_now import PolicyOfNow
+from ninefold.service.jobs.admission import Admission
+from ninefold.service.jobs.event_streams import EventStreams
+from ninefold.service.jobs.housekeeping import run_housekeeping
 from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.reading import JobReader
 from ninefold.service.jobs.refusal import PromptCheck
@@ -43,10 +43,10 @@ class Gateway:
     objects: Objects
     facts: ModelFacts
     policy: PromptCheck
-    reception: Reception
+    admission: Admission
     commits: GroupCommit
     reader: JobReader
-    followers: Followers
+    event_streams: EventStreams
     visitors: Visitors
     limits: RateLimits
     provenance: Provenance | None
@@ -71,15 +71,15 @@ async def open_gateway(settings: Settings, url: URL, secret: str) -> AsyncIterat
         NinefoldError: the model or the policy cannot be read.
     """
     facts = read_model_facts(settings.model)
-    policy = PolicyOfNow(settings.policy_file)
+    policy = LivePolicy(settings.policy_file)
     objects = Objects.open(settings.pictures_url, settings.data, settings.storage_patience_s)
     database = build_async_engine(url)
     queue = Queue(url)
-    followers = Followers(database, url)
+    event_streams = EventStreams(database, url)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.dispose)
         await stack.enter_async_context(queue.open())
-        reception = Reception(settings, facts, policy, queue)
+        admission = Admission(settings, facts, policy, queue)
         limits = RateLimits(settings, secret)
         gateway = Gateway(
             settings=settings,
@@ -89,18 +89,18 @@ async def open_gateway(settings: Settings, url: URL, secret: str) -> AsyncIterat
             objects=objects,
             facts=facts,
             policy=policy,
-            reception=reception,
-            commits=GroupCommit(database, reception, limits),
+            admission=admission,
+            commits=GroupCommit(database, admission, limits),
             reader=JobReader(database, settings.stalled_s),
-            followers=followers,
+            event_streams=event_streams,
             visitors=Visitors(secret),
             limits=limits,
             provenance=open_provenance(settings),
             room=Room.of(settings, url),
         )
         tasks = [
-            asyncio.create_task(followers.run()),
-            asyncio.create_task(keep_house(database, queue, settings)),
+            asyncio.create_task(event_streams.run()),
+            asyncio.create_task(run_housekeeping(database, queue, settings)),
             asyncio.create_task(vacuum_for_good(database, objects, settings)),
         ]
         try:

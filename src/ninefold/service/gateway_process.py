@@ -35,7 +35,7 @@ class GatewayServer(uvicorn.Server):
         """Accept no more jobs, and end the streams."""
         if self.gateway is not None:
             self.gateway.is_draining = True
-            self.gateway.followers.stop()
+            self.gateway.event_streams.stop()
 
 
 def run_gateway(settings: Settings, url: URL, secret: str, listener: socket.socket) -> None:

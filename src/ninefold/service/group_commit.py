@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ninefold.service import metrics
+from ninefold.service.batching import CallBatcher
 from ninefold.service.idempotency import (
     KeptAnswer,
     KeyedRequest,
@@ -19,10 +20,9 @@ from ninefold.service.idempotency import (
     find_kept,
     keep_answers,
 )
-from ninefold.service.jobs.acceptance import Accepted, Prepared, Reception
+from ninefold.service.jobs.admission import Accepted, Admission, Prepared
 from ninefold.service.limits import Allowance, RateLimits
 from ninefold.service.problems import Problem
-from ninefold.service.rounds import Rounds
 from ninefold.service.second_try import PAUSE_S, note_effect
 from ninefold.service.store.database import reading
 from ninefold.service.store.retry import is_away
@@ -67,10 +67,10 @@ _Answer = Committed | KeptAnswer | Exception
 class GroupCommit:
     """Accepts jobs."""
 
-    def __init__(self, database: AsyncEngine, reception: Reception, limits: RateLimits) -> None:
+    def __init__(self, database: AsyncEngine, admission: Admission, limits: RateLimits) -> None:
         """Accept into a database, as far as the rates allow."""
-        self._database, self._reception, self._limits = database, reception, limits
-        self._rounds: Rounds[_Ask, Committed | KeptAnswer] = Rounds(
+        self._database, self._reception, self._limits = database, admission, limits
+        self._rounds: CallBatcher[_Ask, Committed | KeptAnswer] = CallBatcher(
             self._commit, max_size=MAX_TOGETHER, is_for_all=is_away
         )
 
@@ -80,7 +80,7 @@ class GroupCommit:
         """Return a job once it is committed, or the answer that its key had.
 
         Raises:
-            Problem: as `RateLimits.take`, `Reception.accept` and `find_answers`.
+            Problem: as `RateLimits.take`, `Admission.accept` and `find_answers`.
         """
         note_effect()
         ask = _Ask(prepared, requester, key)
@@ -169,5 +169,5 @@ def _answer(ask: _Ask, placed: _Placed) -> _Answer:
         return placed
     if ask.allowance is None:
         raise AssertionError("what is accepted was counted")
-    metrics.ACCEPTED.labels(ask.prepared.wish.surface, ask.requester.tier.name).inc()
+    metrics.ACCEPTED.labels(ask.prepared.spec.surface, ask.requester.tier.name).inc()
     return Committed(placed, ask.allowance)

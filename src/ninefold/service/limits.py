@@ -2,7 +2,7 @@
 
 Says how much is left in the RateLimit headers of draft-ietf-httpapi-ratelimit-headers-11, and asks
 for work where a network asks for much at once. Knows nothing of waits and queues: a full queue is
-for `jobs/acceptance.py` to refuse.
+for `jobs/admission.py` to refuse.
 """
 
 import asyncio

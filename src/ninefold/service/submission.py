@@ -14,7 +14,7 @@ from ninefold.service.dependencies import base_url, set_cookie
 from ninefold.service.gateway import Gateway
 from ninefold.service.group_commit import Committed, Key
 from ninefold.service.idempotency import KeptAnswer, KeyedRequest
-from ninefold.service.jobs.acceptance import Accepted, Prepared, Wish
+from ninefold.service.jobs.admission import Accepted, JobSpec, Prepared
 from ninefold.service.jobs.reading import to_document
 from ninefold.service.jobs.refusal import PromptRefusedProblem
 from ninefold.service.limits import Allowance
@@ -24,8 +24,8 @@ from ninefold.service.tracing import current_traceparent
 from ninefold.service.visitors import Requester
 
 
-async def accept(gateway: Gateway, requester: Requester, wish: Wish) -> tuple[str, Allowance]:
-    """Accept a wish; when this returns the job is committed.
+async def accept(gateway: Gateway, requester: Requester, spec: JobSpec) -> tuple[str, Allowance]:
+    """Accept a job spec; when this returns the job is committed.
 
     Returns:
         The job's id, and what is left of the requester's rate.
@@ -35,7 +35,7 @@ async def accept(gateway: Gateway, requester: Requester, wish: Wish) -> tuple[st
             `prompt_refused`, `too_many_refusals` or `too_busy`.
     """
     _require_open(gateway)
-    traced = replace(wish, trace=current_traceparent(wish.trace))
+    traced = replace(spec, trace=current_traceparent(spec.trace))
     prepared = await _prepare(gateway, requester, traced)
     committed = await gateway.commits.accept(prepared, requester)
     if not isinstance(committed, Committed):
@@ -47,17 +47,17 @@ async def submit(
     gateway: Gateway,
     request: Request,
     requester: Requester,
-    wish: Wish,
+    spec: JobSpec,
     idempotency_key: str | None,
 ) -> JSONResponse:
-    """Accept a wish and answer 202 with the job, or give the answer again that a key had.
+    """Accept a job spec and answer 202 with the job, or give the answer again that a key had.
 
     Raises:
         Problem: as `accept`, and `idempotency_busy` (409) while the same key is at work, or
             `idempotency_mismatch` (422) where it was used for something else.
     """
     _require_open(gateway)
-    prepared = await _prepare(gateway, requester, wish)
+    prepared = await _prepare(gateway, requester, spec)
     url = base_url(request, gateway)
 
     def answer(accepted: Accepted) -> KeptAnswer:
@@ -66,7 +66,7 @@ async def submit(
 
     key = None
     if idempotency_key is not None:
-        key = Key(KeyedRequest(requester, idempotency_key, _fingerprint(wish)), answer)
+        key = Key(KeyedRequest(requester, idempotency_key, _fingerprint(spec)), answer)
     committed = await gateway.commits.accept(prepared, requester, key)
     if isinstance(committed, KeptAnswer):
         replayed = {"Idempotent-Replayed": "true"}
@@ -79,14 +79,14 @@ async def submit(
     return response
 
 
-async def _prepare(gateway: Gateway, requester: Requester, wish: Wish) -> Prepared:
-    """Check a wish; keep a record of a refusal, and count it against the visitor."""
+async def _prepare(gateway: Gateway, requester: Requester, spec: JobSpec) -> Prepared:
+    """Check a job spec; keep a record of a refusal, and count it against the visitor."""
     await gateway.limits.require_few_strikes(requester)
     try:
-        prepared = gateway.reception.prepare(wish)
+        prepared = gateway.admission.prepare(spec)
     except PromptRefusedProblem as problem:
         await gateway.limits.strike(requester)
-        kept = wish.prompt if gateway.settings.keep_refused_prompts else None
+        kept = spec.prompt if gateway.settings.keep_refused_prompts else None
         async with gateway.database.begin() as connection:
             await decisions.record_prompt(connection, problem.verdict, prompt=kept)
         raise
@@ -101,7 +101,7 @@ def _require_open(gateway: Gateway) -> None:
         )
 
 
-def _fingerprint(wish: Wish) -> str:
-    values = [wish.prompt, dict(wish.settings), wish.seed, wish.model, wish.surface]
+def _fingerprint(spec: JobSpec) -> str:
+    values = [spec.prompt, dict(spec.settings), spec.seed, spec.model, spec.surface]
     text = json.dumps(values, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,7 +1,7 @@
 """A surface: an API that clients speak, as a router, the paths it owns and the shape of its errors.
 
 `routes/` defines one each; `app` includes those that the settings switch on. All of them accept
-prompts through `jobs/acceptance.py`, so policy, limits and order are the same on each.
+prompts through `jobs/admission.py`, so policy, limits and order are the same on each.
 """
 
 from collections.abc import Sequence

@@ -6,11 +6,11 @@ import signal
 
 from sqlalchemy import URL
 
+from ninefold.safety.live_policy import LivePolicy
 from ninefold.service.ending import end_tasks
-from ninefold.service.jobs.drawing import Studio
-from ninefold.service.jobs.housekeeping import keep_house
+from ninefold.service.jobs.drawing import WorkerContext
+from ninefold.service.jobs.housekeeping import run_housekeeping
 from ninefold.service.jobs.ladder import NUM_PREVIEWS
-from ninefold.service.jobs.policy_of_now import PolicyOfNow
 from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.safe_steps import build_steps
 from ninefold.service.jobs.warm_up import measure_pace
@@ -50,10 +50,10 @@ async def _run(settings: Settings, url: URL) -> None:
     database = build_async_engine(url, pool_size=5)
     objects = Objects.open(settings.pictures_url, settings.data, settings.storage_patience_s)
     async with Queue(url).open() as queue:
-        room, policy = Room.of(settings, url), PolicyOfNow(settings.policy_file)
-        studio = Studio(database, objects, engine, steps, room, policy)
-        worker = Worker(settings, url, queue, studio, pace)
-        house = asyncio.create_task(keep_house(database, queue, settings))
+        room, policy = Room.of(settings, url), LivePolicy(settings.policy_file)
+        context = WorkerContext(database, objects, engine, steps, room, policy)
+        worker = Worker(settings, url, queue, context, pace)
+        house = asyncio.create_task(run_housekeeping(database, queue, settings))
         stopper = asyncio.create_task(_stop_when(stopped, worker))
         try:
             await worker.run()

@@ -194,7 +194,7 @@ async def test_a_service_that_stops_ends_what_waits_with_an_error(
     job = await asyncio.to_thread(client.submit, "a red apple", api_name="/generate")
     while job.status().code is not Status.IN_QUEUE:
         await asyncio.sleep(0.02)
-    service.gateway.followers.stop()
+    service.gateway.event_streams.stop()
     with pytest.raises(AppError, match="restarting"):
         await asyncio.to_thread(job.result, 10)
 

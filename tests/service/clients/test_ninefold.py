@@ -89,9 +89,9 @@ async def test_a_stream_that_breaks_goes_on_where_it_was(
     )
     while not engine.drawn:
         await asyncio.sleep(0.01)
-    followers = service.gateway.followers
-    followers.stop()  # as a gateway that restarts does
-    followers._stopped_at = None
+    event_streams = service.gateway.event_streams
+    event_streams.stop()  # as a gateway that restarts does
+    event_streams._stopped_at = None
     assert engine.may_go_on is not None
     engine.may_go_on.set()
     assert (await asyncio.wait_for(drawing, 20))["status"] == "done"

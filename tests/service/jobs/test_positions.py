@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import event, select, update
 
 from ninefold.service.jobs.events import read_events
-from ninefold.service.jobs.positions import Announcer, is_due
+from ninefold.service.jobs.positions import PositionReporter, is_due
 from ninefold.service.store.tables import Job
 from tests.service.running import RunningService
 
@@ -52,11 +52,11 @@ async def test_a_round_tells_all_that_wait_at_once_and_nobody_else(
     event.listen(
         database.sync_engine, "before_cursor_execute", lambda *told: statements.append(told[2])
     )
-    announcer = Announcer(database, service.gateway.settings.stalled_s)
+    positions = PositionReporter(database, service.gateway.settings.stalled_s)
     waits = select(Job.id).where(Job.status == "queued", Job.told_position.is_(None))
     async with database.connect() as connection:
         while (await connection.execute(waits)).first() is not None:
-            await announcer.run_once()  # the gateway has one of its own, which may be at it
+            await positions.run_once()  # the gateway has one of its own, which may be at it
         for place, job_id in enumerate(jobs[1:], 1):
             events = await read_events(connection, job_id, 0)
             assert [item.seq for item in events] == list(range(1, len(events) + 1))

@@ -277,7 +277,7 @@ async def test_head_of_a_stream_follows_nothing(service: RunningService) -> None
     assert head.status_code == 200
     assert head.headers["content-type"].startswith("text/event-stream")
     assert head.content == b""
-    while service.gateway.followers.count:
+    while service.gateway.event_streams.count:
         await asyncio.sleep(0.01)
 
 

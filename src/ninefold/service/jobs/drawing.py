@@ -67,7 +67,7 @@ class NotHeldError(NinefoldError):
 
 
 @dataclass(frozen=True)
-class Studio:
+class WorkerContext:
     """What drawing a job needs."""
 
     database: AsyncEngine
@@ -83,8 +83,8 @@ class Studio:
 class JobDrawing:
     """Draws one job."""
 
-    def __init__(self, studio: Studio, held: Claim) -> None:
-        self._studio, self._held = studio, held
+    def __init__(self, context: WorkerContext, held: Claim) -> None:
+        self._context, self._held = context, held
         self._finished: dict[int, StoredPicture] = {}
         self._previews: list[str] = []
         self._progress_at = 0.0
@@ -124,7 +124,7 @@ class JobDrawing:
             preview_every=held.preview_every,
         )
         metrics.WAIT.labels(held.lane).observe(held.waited_s)
-        events = self._studio.engine.submit(request)
+        events = self._context.engine.submit(request)
         try:
             with tracing.drawing_span(held.trace, held.job_id, held.attempt):
                 async for event in events:
@@ -159,7 +159,7 @@ class JobDrawing:
         await self._report([NewEvent("progress", data)], done_codes=event.num_codes)
 
     async def _show_preview(self, preview: Preview) -> None:
-        data = await asyncio.to_thread(self._studio.steps.preview, preview.image)
+        data = await asyncio.to_thread(self._context.steps.preview, preview.image)
         if data is None or preview.image_index in self._finished:
             return
         if await self._is_removed(preview):
@@ -167,7 +167,7 @@ class JobDrawing:
         digest = content_hash(data)
         key = preview_key(self._held.job_id, digest)
         try:
-            await self._studio.objects.put(key, data, patience_s=0)
+            await self._context.objects.put(key, data, patience_s=0)
         except StorageError:
             return  # a preview is not worth waiting for
         if not self._previews:
@@ -188,7 +188,7 @@ class JobDrawing:
         looks = await asyncio.to_thread(looks_of, image)
 
         async def look() -> bool:
-            async with self._studio.database.connect() as connection:
+            async with self._context.database.connect() as connection:
                 return await picture_rows.is_removed(connection, recipe, looks)
 
         return await retrying(look)
@@ -197,13 +197,13 @@ class JobDrawing:
         """Make the files of a picture, for when all are there."""
         if picture.image_index not in self._finished:
             self._finished[picture.image_index] = await asyncio.to_thread(
-                self._studio.steps.finish, picture.image, drawing.recipe(picture)
+                self._context.steps.finish, picture.image, drawing.recipe(picture)
             )
 
     async def _show(self, pictures: Sequence[Picture]) -> None:
         """Judge pictures in one batch, then store and show them."""
         images = [picture.image for picture in pictures]
-        judgements = await asyncio.to_thread(self._studio.steps.judge, images)
+        judgements = await asyncio.to_thread(self._context.steps.judge, images)
         removed = await self._find_removed()
         judged = []
         for picture, judgement in zip(pictures, judgements, strict=True):
@@ -215,7 +215,7 @@ class JobDrawing:
                 judged.append(_to_judged(picture, stored, judgement))
 
         async def write() -> list[JudgedPicture] | None:
-            async with self._studio.database.begin() as connection:
+            async with self._context.database.begin() as connection:
                 return await picture_rows.add_pictures(connection, self._held, judged)
 
         added = await retrying(write)
@@ -229,7 +229,7 @@ class JobDrawing:
         looks = {stored.digest: stored.fingerprint for stored in self._finished.values()}
 
         async def look() -> set[str]:
-            async with self._studio.database.connect() as connection:
+            async with self._context.database.connect() as connection:
                 return await picture_rows.find_removed(connection, looks)
 
         return await retrying(look)
@@ -249,7 +249,7 @@ class JobDrawing:
             await self._take_back(digest)
 
     async def _put_missing(self, stored: StoredPicture, audience: Audience) -> None:
-        objects = self._studio.objects
+        objects = self._context.objects
         for extension, data in stored.files.items():
             key = key_of(audience, stored.digest, extension)
             if not await objects.exists(key):
@@ -259,19 +259,19 @@ class JobDrawing:
         reason = picture_rows.REMOVED
 
         async def write() -> None:
-            async with self._studio.database.begin() as connection:
+            async with self._context.database.begin() as connection:
                 await picture_rows.set_audience(connection, digest, Audience.NOBODY, reason)
 
         await retrying(write)
         for extension in EXTENSIONS:
             for place in PLACES.values():
-                await self._studio.objects.delete(place(digest, extension))
+                await self._context.objects.delete(place(digest, extension))
 
     async def _put(self, stored: StoredPicture, judgement: Judgement) -> None:
         for extension, data in stored.files.items():
             key = key_of(judgement.audience, stored.digest, extension)
             # The same picture may be there, under another signature: what an address gives stays.
-            await self._studio.objects.put_once(key, data)
+            await self._context.objects.put_once(key, data)
 
     async def _finish(self, drawing: Drawing) -> None:
         pictures = sorted(drawing.pictures, key=lambda picture: picture.image_index)
@@ -283,7 +283,7 @@ class JobDrawing:
         notices = list(dict.fromkeys([*self._held.notices, *drawing.notices]))
 
         async def write() -> bool:
-            async with self._studio.database.begin() as connection:
+            async with self._context.database.begin() as connection:
                 if order and not await picture_rows.rank_pictures(connection, self._held, order):
                     return False
                 return await transitions.end(
@@ -299,7 +299,7 @@ class JobDrawing:
 
     def _drawing_of(self, picture: Picture) -> Drawing:
         """Return the drawing as far as a picture's recipe needs it, before it is finished."""
-        info = self._studio.engine.info
+        info = self._context.engine.info
         return Drawing(
             prompt=self._held.prompt,
             params=self._held.params,
@@ -313,7 +313,7 @@ class JobDrawing:
 
     async def _report(self, events: Sequence[NewEvent], **values: object) -> None:
         async def write() -> bool:
-            async with self._studio.database.begin() as connection:
+            async with self._context.database.begin() as connection:
                 return await transitions.report(connection, self._held, events, **values)
 
         self._require_held(await retrying(write))
@@ -325,7 +325,7 @@ class JobDrawing:
     async def _remove_previews(self) -> None:
         for key in self._previews:
             try:
-                await self._studio.objects.delete(key, patience_s=0)
+                await self._context.objects.delete(key, patience_s=0)
             except StorageError:
                 return  # `ninefold admin vacuum` removes what is left
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ninefold.service.jobs.positions import Announcer
+from ninefold.service.jobs.positions import PositionReporter
 from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.reaper import Reaper
 from ninefold.service.settings import Settings
@@ -18,14 +18,14 @@ ROUND_S = 1.0
 _log = logging.getLogger(__name__)
 
 
-async def keep_house(database: AsyncEngine, queue: Queue, settings: Settings) -> None:
+async def run_housekeeping(database: AsyncEngine, queue: Queue, settings: Settings) -> None:
     """Do the rounds until cancelled; a database that is away is waited for."""
     reaper = Reaper(
         database, queue, stalled_s=settings.stalled_s, max_attempts=settings.max_attempts
     )
-    announcer = Announcer(database, settings.stalled_s)
+    positions = PositionReporter(database, settings.stalled_s)
     while True:
-        for work in (reaper.run_once, announcer.run_once):
+        for work in (reaper.run_once, positions.run_once):
             await _try(work)
         await asyncio.sleep(ROUND_S)
 

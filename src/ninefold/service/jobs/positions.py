@@ -41,7 +41,7 @@ _PAUSE_S = 0.1  # for each job ahead
 _AGAIN_AFTER = timedelta(seconds=15)
 
 
-class Announcer:
+class PositionReporter:
     """Writes position events."""
 
     def __init__(self, database: AsyncEngine, stalled_s: float) -> None:

@@ -16,9 +16,9 @@ from sqlalchemy import URL
 from ninefold.errors import CancelledError, NinefoldError, OverloadedError, UserError
 from ninefold.service.ending import end_tasks
 from ninefold.service.jobs import transitions
-from ninefold.service.jobs.drawing import JobDrawing, NotHeldError, Studio
+from ninefold.service.jobs.drawing import JobDrawing, NotHeldError, WorkerContext
 from ninefold.service.jobs.estimate import RateMeter
-from ninefold.service.jobs.presence import Presence, Pulse
+from ninefold.service.jobs.heartbeat import Heartbeat, WorkerStatus
 from ninefold.service.jobs.queue import LANES, Queue, Ticket, wake_channels
 from ninefold.service.jobs.transitions import Claim
 from ninefold.service.settings import Settings
@@ -40,7 +40,7 @@ class Worker:
     """Draws jobs of one queue with one engine."""
 
     def __init__(
-        self, settings: Settings, url: URL, queue: Queue, studio: Studio, pace: float
+        self, settings: Settings, url: URL, queue: Queue, context: WorkerContext, pace: float
     ) -> None:
         """Prepare a worker.
 
@@ -48,13 +48,13 @@ class Worker:
             settings: the service's.
             url: the database, to listen to.
             queue: open.
-            studio: what drawing needs; the engine is loaded.
+            context: what drawing needs; the engine is loaded.
             pace: codes per second to begin with, as `warm_up.measure_pace` found them.
         """
         self.id = new_id()
         self.registered = asyncio.Event()
         """Set once others see this worker."""
-        self._settings, self._url, self._queue, self._studio = settings, url, queue, studio
+        self._settings, self._url, self._queue, self._context = settings, url, queue, context
         self._meter = RateMeter(pace)
         self._metered_at = time.monotonic()
         self._is_idle = True
@@ -64,8 +64,8 @@ class Worker:
         self._stopped = asyncio.Event()
         self._is_engine_gone = False
         self._wake = asyncio.Event()
-        self._presence = Presence(
-            self.id, studio.database, queue, studio.engine.info, self._take_pulse
+        self._heartbeat = Heartbeat(
+            self.id, context.database, queue, context.engine.info, self._read_status
         )
 
     async def run(self) -> None:
@@ -74,11 +74,11 @@ class Worker:
         Raises:
             NinefoldError: the engine is gone; what was drawn is put back.
         """
-        if not await self._presence.register_unless(self._stopped):
+        if not await self._heartbeat.register_unless(self._stopped):
             return
         self.registered.set()
         side = [
-            asyncio.create_task(self._presence.beat(self._settings.heartbeat_s)),
+            asyncio.create_task(self._heartbeat.beat(self._settings.heartbeat_s)),
             asyncio.create_task(self._listen()),
         ]
         try:
@@ -87,7 +87,7 @@ class Worker:
         finally:
             await end_tasks(side)
             with suppress(Exception):
-                await self._presence.unregister()
+                await self._heartbeat.unregister()
         if self._is_engine_gone:
             raise NinefoldError("The engine stopped; what it drew is drawn again.")
 
@@ -102,7 +102,7 @@ class Worker:
             lanes, ticket = self._open_lanes(), None
             try:
                 if lanes:
-                    ticket = await self._queue.fetch(self._presence.queue_worker_id, lanes)
+                    ticket = await self._queue.fetch(self._heartbeat.queue_worker_id, lanes)
             except Exception as error:
                 if not is_away(error):
                     raise
@@ -119,9 +119,9 @@ class Worker:
 
     def _open_lanes(self) -> Sequence[str]:
         """Return the lanes that a job may be taken from now: those with a free slot."""
-        if not self._studio.room.is_left:
+        if not self._context.room.is_left:
             return ()  # its pictures could not be stored
-        num_slots = self._studio.engine.info.num_slots
+        num_slots = self._context.engine.info.num_slots
         pictures = {"normal": 0, "priority": 0}
         for held in self._held.values():
             pictures[held.lane] += held.params.num_drawn
@@ -140,7 +140,7 @@ class Worker:
             _log.exception("a job could not be read", extra={"job_id": ticket.job_id})
 
             async def write() -> bool:
-                async with self._studio.database.begin() as connection:
+                async with self._context.database.begin() as connection:
                     return await transitions.fail_unread(connection, ticket.job_id, ticket.attempt)
 
             await retrying(write)
@@ -148,7 +148,7 @@ class Worker:
 
     async def _begin(self, ticket: Ticket) -> None:
         async def write() -> Claim | None:
-            async with self._studio.database.begin() as connection:
+            async with self._context.database.begin() as connection:
                 return await transitions.claim(connection, ticket.job_id, ticket.attempt, self.id)
 
         held = await retrying(write)
@@ -168,10 +168,10 @@ class Worker:
             _log.error("a job ended in an unexpected error", exc_info=task.exception())
 
     async def _draw(self, held: Claim) -> None:
-        drawing = JobDrawing(self._studio, held)
+        drawing = JobDrawing(self._context, held)
         self._drawings[held.job_id] = drawing
         try:
-            if held.model != self._studio.engine.info.model_name:
+            if held.model != self._context.engine.info.model_name:
                 raise UserError(
                     f"This job asks for the model {held.model!r}, which does not draw here any "
                     "more; send it again."
@@ -205,14 +205,14 @@ class Worker:
 
     async def _refuse(self, held: Claim) -> bool:
         """Tell whether the policy, as it is now, speaks against a job; it ends so then."""
-        if self._studio.policy is None:
+        if self._context.policy is None:
             return False
-        verdict = self._studio.policy.check(held.prompt, held.params.negative_prompt)
+        verdict = self._context.policy.check(held.prompt, held.params.negative_prompt)
         if not verdict.is_refused:
             return False
 
         async def write() -> bool:
-            async with self._studio.database.begin() as connection:
+            async with self._context.database.begin() as connection:
                 return await transitions.refuse(connection, held, verdict)
 
         await retrying(write, math.inf)
@@ -222,14 +222,14 @@ class Worker:
         code = "cannot_draw" if isinstance(error, UserError) else "drawing_failed"
 
         async def write() -> bool:
-            async with self._studio.database.begin() as connection:
+            async with self._context.database.begin() as connection:
                 return await transitions.fail(connection, held, code, str(error))
 
         await retrying(write, math.inf)
 
     async def _put_back(self, held: Claim, *, delay_s: float = 0.0, counts: bool = True) -> None:
         async def write() -> bool:
-            async with self._studio.database.begin() as connection:
+            async with self._context.database.begin() as connection:
                 return await transitions.put_back(
                     connection,
                     self._queue,
@@ -251,10 +251,10 @@ class Worker:
         for held in unfinished.values():
             await self._put_back(held, counts=False)
 
-    def _take_pulse(self) -> Pulse:
+    def _read_status(self) -> WorkerStatus:
         self._meter_work()
-        return Pulse(
-            busy_slots=self._studio.engine.load().busy_slots,
+        return WorkerStatus(
+            busy_slots=self._context.engine.load().busy_slots,
             codes_per_second=self._meter.codes_per_second,
             is_draining=self._stopped.is_set(),
         )
@@ -282,4 +282,4 @@ class Worker:
         drawing = self._drawings.get(job_id)
         if drawing is not None:
             self._cancelled.add(job_id)
-            await self._studio.engine.cancel(drawing.request_id)
+            await self._context.engine.cancel(drawing.request_id)

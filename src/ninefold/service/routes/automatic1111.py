@@ -83,8 +83,8 @@ async def draw_pictures(
     parameters = await _read_parameters(request)  # before anything is drawn that could be lost
     sha256 = await _read_sha256(gateway)
     asked = (body.override_settings or {}).get("sd_model_checkpoint")
-    wish = body.to_wish(None if asked is None else _find_model(gateway, str(asked), sha256))
-    job_id, allowance = await accept_in_time(gateway, request, user, wish, PATIENCE_S)
+    spec = body.to_spec(None if asked is None else _find_model(gateway, str(asked), sha256))
+    job_id, allowance = await accept_in_time(gateway, request, user, spec, PATIENCE_S)
     async with attend(gateway, request, job_id):
         job = await wait(gateway, request, job_id, PATIENCE_S)
     if job.status != "cancelled":

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ninefold import __version__
 from ninefold.generation.params import MAX_CONDITION_SCALE, MAX_COUNT, MAX_SEED
 from ninefold.service.documents import JobDocument, PictureDocument
-from ninefold.service.jobs.acceptance import Wish
+from ninefold.service.jobs.admission import JobSpec
 from ninefold.service.problems import Problem
 
 SAMPLER = "Autoregressive"
@@ -39,7 +39,7 @@ class DrawBody(BaseModel):
     script_name: str | None = None
     alwayson_scripts: dict[str, Any] | None = None
 
-    def to_wish(self, model: str | None) -> Wish:
+    def to_spec(self, model: str | None) -> JobSpec:
         """Return what is to be drawn, by the model that was chosen."""
         settings = {
             "count": (self.batch_size or 1) * (self.n_iter or 1),
@@ -48,7 +48,7 @@ class DrawBody(BaseModel):
         }
         given = {name: value for name, value in settings.items() if value is not None}
         seed = None if self.seed == RANDOM_SEED else self.seed
-        return Wish(self.prompt, given, seed, model, surface="automatic1111")
+        return JobSpec(self.prompt, given, seed, model, surface="automatic1111")
 
     def require_no_scripts(self) -> None:
         """Refuse scripts and extensions by name; there are none here.

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from ninefold import __version__
 from ninefold.service.dependencies import TheGateway, TheRequester
-from ninefold.service.jobs.acceptance import Wish
+from ninefold.service.jobs.admission import JobSpec
 from ninefold.service.json_answers import AsciiJSONResponse
 from ninefold.service.problems import Problem
 from ninefold.service.routes.waiting import draw, load_shown, shown
@@ -48,7 +48,7 @@ async def generate(
 ) -> Response:
     """Draw nine pictures and return them as base64 of JPEG."""
     job, allowance = await draw(
-        gateway, request, requester, Wish(body.prompt, surface="craiyon"), PATIENCE_S
+        gateway, request, requester, JobSpec(body.prompt, surface="craiyon"), PATIENCE_S
     )
     files = await load_shown(gateway, job, "jpg")
     # Images before the version, and no spaces: one client cuts the text by its bytes.
@@ -72,8 +72,8 @@ async def generate_v3(
     """Draw nine pictures and return their paths, which clients put behind the picture host's."""
     settings = {"negative_prompt": body.negative_prompt} if body.negative_prompt else {}
     model = None if body.model is None or body.model in STYLES else body.model
-    wish = Wish(body.prompt, settings, model=model, surface="craiyon")
-    job, allowance = await draw(gateway, request, requester, wish, PATIENCE_S)
+    spec = JobSpec(body.prompt, settings, model=model, surface="craiyon")
+    job, allowance = await draw(gateway, request, requester, spec, PATIENCE_S)
     content = {
         "images": [f"i/{picture.hash}.webp" for picture in shown(job)],
         "next_prompt": "",

@@ -21,9 +21,9 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 from starlette.responses import Response
 
-from ninefold.service.attendance import Attendance
 from ninefold.service.byte_ranges import IMMUTABLE, respond
 from ninefold.service.dependencies import TheGateway, TheRequester, base_url
+from ninefold.service.disconnects import DisconnectWatch
 from ninefold.service.gateway import Gateway
 from ninefold.service.jobs import transitions
 from ninefold.service.jobs.safe_steps import MEDIA_TYPES
@@ -115,8 +115,8 @@ async def follow_session(session_hash: str, request: Request, gateway: TheGatewa
     async def leave() -> None:
         await _cancel_unless_back(gateway, owner, lambda: _unfinished_jobs(gateway, owner))
 
-    attendance = Attendance(gateway.watches, request, leave)
-    stream = _follow(gateway, owner, base_url(request, gateway), attendance)
+    watch = DisconnectWatch(gateway.watches, request, leave)
+    stream = _follow(gateway, owner, base_url(request, gateway), watch)
     return StreamingResponse(stream, media_type="text/event-stream", headers=_HEADERS)
 
 
@@ -144,10 +144,10 @@ async def follow_call(
     async def only_it() -> list[str]:
         return [event_id]
 
-    attendance = Attendance(
+    watch = DisconnectWatch(
         gateway.watches, request, lambda: _cancel_unless_back(gateway, event_id, only_it)
     )
-    stream = _follow_one(gateway, event_id, url, attendance)
+    stream = _follow_one(gateway, event_id, url, watch)
     return StreamingResponse(stream, media_type="text/event-stream", headers=_HEADERS)
 
 
@@ -187,8 +187,8 @@ async def read_file(
 async def _accept(
     request: Request, gateway: TheGateway, requester: TheRequester, data: list[Any]
 ) -> Response:
-    wish = Inputs.read(data).to_wish()
-    job_id, allowance = await accept_in_time(gateway, request, requester, wish, PATIENCE_S)
+    spec = Inputs.read(data).to_spec()
+    job_id, allowance = await accept_in_time(gateway, request, requester, spec, PATIENCE_S)
     return JSONResponse({"event_id": job_id}, headers=allowance.headers())
 
 
@@ -237,7 +237,7 @@ async def _unfinished_jobs(gateway: Gateway, owner: str) -> Sequence[str]:
 
 
 async def _follow(
-    gateway: Gateway, owner: str, url: str, attendance: Attendance
+    gateway: Gateway, owner: str, url: str, watch: DisconnectWatch
 ) -> AsyncIterator[bytes]:
     """Yield the messages of a session's jobs as they come, and close when none is left.
 
@@ -255,7 +255,7 @@ async def _follow(
             queue.put_nowait(None)
 
     try:
-        async with attendance:
+        async with watch:
             with _counted(gateway, owner):
                 while True:
                     for job_id in await _jobs_of(gateway, owner):
@@ -296,9 +296,9 @@ async def _jobs_of(gateway: Gateway, owner: str) -> list[str]:
 
 
 async def _follow_one(
-    gateway: Gateway, job_id: str, url: str, attendance: Attendance
+    gateway: Gateway, job_id: str, url: str, watch: DisconnectWatch
 ) -> AsyncIterator[bytes]:
-    async with attendance, aclosing(messages_of(gateway, job_id, url)) as messages:
+    async with watch, aclosing(messages_of(gateway, job_id, url)) as messages:
         with _counted(gateway, job_id):
             async for frame in _frames_of(messages):
                 yield frame

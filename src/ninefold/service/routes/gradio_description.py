@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from ninefold.generation.params import MAX_CONDITION_SCALE, MAX_COUNT, MAX_SEED
-from ninefold.service.jobs.acceptance import Wish
+from ninefold.service.jobs.admission import JobSpec
 from ninefold.service.problems import invalid
 
 PREFIX = "/gradio_api"
@@ -46,7 +46,7 @@ class Inputs(BaseModel):
             message = f"{name}: {first['msg']}."
             raise invalid(message, errors=[{"at": f"body/{name}", "message": message}]) from None
 
-    def to_wish(self) -> Wish:
+    def to_spec(self) -> JobSpec:
         """Return what is to be drawn."""
         settings = {
             "count": self.count,
@@ -54,7 +54,7 @@ class Inputs(BaseModel):
             "negative_prompt": self.negative_prompt or None,
         }
         given = {name: value for name, value in settings.items() if value is not None}
-        return Wish(self.prompt, given, self.seed, surface="gradio")
+        return JobSpec(self.prompt, given, self.seed, surface="gradio")
 
 
 _TEXT = ("textbox", "str", {"type": "string"})

@@ -93,7 +93,7 @@ async def read_status(gateway: TheGateway) -> StatusDocument:
         workers=capacity.num_workers,
         slots=int(num_slots),
         busy_slots=int(busy_slots),
-        degradation=gateway.reception.ladder.steps(wait_s),
+        degradation=gateway.admission.ladder.steps(wait_s),
         version=__version__,
     )
 
@@ -116,7 +116,7 @@ async def read_metrics(request: Request, gateway: TheGateway) -> Response:
         "t2i_slots": float(status.slots),
         "t2i_slots_busy": float(status.busy_slots),
         "t2i_steps_per_second": capacity.codes_per_second,
-        "t2i_streams": float(gateway.followers.count),
+        "t2i_streams": float(gateway.event_streams.count),
     }
     return Response(metrics.render(gauges), media_type="text/plain; version=0.0.4")
 

@@ -19,7 +19,7 @@ from ninefold.generation.params import (
     MAX_TOP_K,
 )
 from ninefold.service.dependencies import TheGateway, TheRequester
-from ninefold.service.jobs.acceptance import Wish
+from ninefold.service.jobs.admission import JobSpec
 from ninefold.service.jobs.safe_steps import MEDIA_TYPES
 from ninefold.service.json_answers import AsciiJSONResponse
 from ninefold.service.problems import Problem
@@ -53,7 +53,7 @@ class TaskBody(BaseModel):
     inputs: str
     parameters: Parameters = Parameters()
 
-    def to_wish(self, model: str) -> Wish:
+    def to_spec(self, model: str) -> JobSpec:
         """Return what is to be drawn by a model."""
         given = self.parameters
         settings: dict[str, Any] = {
@@ -66,7 +66,7 @@ class TaskBody(BaseModel):
             "candidates": given.candidates,
         }
         settings = {name: value for name, value in settings.items() if value is not None}
-        return Wish(self.inputs, settings, given.seed, model, surface="huggingface")
+        return JobSpec(self.inputs, settings, given.seed, model, surface="huggingface")
 
 
 @router.post("/hf/{model:path}")
@@ -76,8 +76,8 @@ async def draw_picture(
 ) -> Response:
     """Draw, and return the picture, or the grid of several, in the format that is accepted."""
     # Models have names of an account and a repository there; the account is not ours to know.
-    wish = body.to_wish(model.strip("/").rpartition("/")[2])
-    job, allowance = await draw(gateway, request, requester, wish, PATIENCE_S)
+    spec = body.to_spec(model.strip("/").rpartition("/")[2])
+    job, allowance = await draw(gateway, request, requester, spec, PATIENCE_S)
     extension = _extension_of(request.headers.get("accept", ""))
     pictures = shown(job)
     if len(pictures) == 1:

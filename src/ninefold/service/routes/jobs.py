@@ -21,7 +21,7 @@ from ninefold.service.documents import (
 )
 from ninefold.service.gateway import Gateway
 from ninefold.service.jobs import transitions
-from ninefold.service.jobs.acceptance import Wish
+from ninefold.service.jobs.admission import JobSpec
 from ninefold.service.jobs.audiences import path_of
 from ninefold.service.jobs.events import MAX_SEQ, Event, read_events
 from ninefold.service.problems import MEDIA_TYPE, Problem, invalid, not_found
@@ -59,14 +59,14 @@ async def create_job(
     idempotency_key: Annotated[str | None, Header(max_length=255, min_length=1)] = None,
 ) -> Response:
     """Ask for pictures of a prompt. The job is safe once this answers."""
-    wish = Wish(
+    spec = JobSpec(
         prompt=body.prompt,
         settings=body.settings.model_dump(exclude_none=True),
         seed=body.seed,
         model=body.model,
         trace=current_traceparent(request.headers.get("traceparent")),
     )
-    return await submit(gateway, request, requester, wish, idempotency_key)
+    return await submit(gateway, request, requester, spec, idempotency_key)
 
 
 @router.get("/{job_id}", responses=problems(401, 404, 422, 503))
@@ -143,7 +143,7 @@ async def _stream(
     gateway: Gateway, request: Request, job_id: str, after: int, viewer: str
 ) -> AsyncIterator[bytes]:
     yield f"retry: {RETRY_MS}\n\n".encode()
-    async for events in gateway.followers.follow(job_id, after):
+    async for events in gateway.event_streams.follow(job_id, after):
         frames = b""
         for event in events:
             document = await to_document(gateway, request, job_id, event, viewer)

@@ -12,8 +12,8 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from starlette.responses import Response
 
 from ninefold.safety.verdict import Verdict
-from ninefold.service.attendance import Attendance
 from ninefold.service.dependencies import TheGateway, TheRequester
+from ninefold.service.disconnects import DisconnectWatch
 from ninefold.service.documents import JobDocument
 from ninefold.service.gateway import Gateway
 from ninefold.service.jobs.events import Event
@@ -61,9 +61,9 @@ async def generate_images(
     body: ImageBody, request: Request, gateway: TheGateway, requester: TheRequester
 ) -> Response:
     """Draw pictures and answer with all of them, or stream each when it is finished."""
-    wish = body.to_wish(gateway.settings.openai_model_aliases)
+    spec = body.to_spec(gateway.settings.openai_model_aliases)
     if body.stream:
-        job_id, allowance = await accept_in_time(gateway, request, requester, wish, PATIENCE_S)
+        job_id, allowance = await accept_in_time(gateway, request, requester, spec, PATIENCE_S)
         return StreamingResponse(
             _stream(gateway, request, job_id, body, attend(gateway, request, job_id)),
             media_type="text/event-stream",
@@ -73,7 +73,7 @@ async def generate_images(
                 "X-Accel-Buffering": "no",
             },
         )
-    job, allowance = await draw(gateway, request, requester, wish, PATIENCE_S)
+    job, allowance = await draw(gateway, request, requester, spec, PATIENCE_S)
     data = [await _datum(gateway, job, place, body) for place in range(len(shown(job)))]
     content = {
         **_describe(gateway, body),
@@ -155,11 +155,11 @@ async def _datum(gateway: Gateway, job: JobDocument, place: int, body: ImageBody
 
 
 async def _stream(
-    gateway: Gateway, request: Request, job_id: str, body: ImageBody, attendance: Attendance
+    gateway: Gateway, request: Request, job_id: str, body: ImageBody, watch: DisconnectWatch
 ) -> AsyncIterator[bytes]:
     partials: dict[int, int] = {}
     try:
-        async with attendance:
+        async with watch:
             async for event in events_until_end(gateway, job_id):
                 if event is None:
                     yield KEEPALIVE_COMMENT

@@ -17,7 +17,7 @@ from ninefold.generation.params import (
     MAX_TOP_K,
 )
 from ninefold.service.documents import PresetName
-from ninefold.service.jobs.acceptance import Wish
+from ninefold.service.jobs.admission import JobSpec
 
 OutputFormat = Literal["png", "webp", "jpeg"]
 
@@ -68,7 +68,7 @@ class ImageBody(BaseModel):
             return self.response_format == "url"
         return not (self.model or "").startswith("gpt-image")
 
-    def to_wish(self, aliases: Sequence[str]) -> Wish:
+    def to_spec(self, aliases: Sequence[str]) -> JobSpec:
         """Return what is to be drawn; a model called by an alias is the one that is here."""
         scale = self.guidance_scale if self.condition_scale is None else self.condition_scale
         settings: dict[str, Any] = {
@@ -84,7 +84,7 @@ class ImageBody(BaseModel):
         }
         given = {name: value for name, value in settings.items() if value is not None}
         model = None if self.model in aliases else self.model
-        return Wish(self.prompt, given, self.seed, model, surface="openai")
+        return JobSpec(self.prompt, given, self.seed, model, surface="openai")
 
 
 class TextPart(BaseModel):

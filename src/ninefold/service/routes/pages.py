@@ -19,7 +19,7 @@ from ninefold.service.dependencies import (
 from ninefold.service.documents import JobDocument
 from ninefold.service.gateway import Gateway
 from ninefold.service.jobs import transitions
-from ninefold.service.jobs.acceptance import Wish
+from ninefold.service.jobs.admission import JobSpec
 from ninefold.service.page_answers import answer_page, reader_of
 from ninefold.service.problems import Problem, invalid
 from ninefold.service.retention import ANSWERS_S, DAY_S, HOUR_S, SHARES_S, duration
@@ -66,7 +66,7 @@ async def draw(request: Request, gateway: TheGateway, requester: TheRequester) -
     """Take the form of a reader without scripts and lead to the drawing's page."""
     fields = await read_form(request, max_fields=30)
     try:
-        job_id, _ = await accept(gateway, requester, wish_of(fields))
+        job_id, _ = await accept(gateway, requester, spec_of(fields))
     except Problem as problem:
         prompt = fields.get("example") or fields.get("prompt", "")
         page = _draw_page(request, gateway, prompt=prompt, complaint=problem)
@@ -78,7 +78,7 @@ async def draw(request: Request, gateway: TheGateway, requester: TheRequester) -
     return response
 
 
-def wish_of(fields: Mapping[str, str]) -> Wish:
+def spec_of(fields: Mapping[str, str]) -> JobSpec:
     """Return what a form asks for; an empty field leaves the choice to the model.
 
     Raises:
@@ -93,7 +93,7 @@ def wish_of(fields: Mapping[str, str]) -> Wish:
         settings["negative_prompt"] = given["negative_prompt"]
     if "seamless" in given:
         settings["seamless"] = True
-    return Wish(
+    return JobSpec(
         prompt=given.get("example") or given.get("prompt", ""),
         settings=settings,
         seed=int(_number(int, "seed", given["seed"])) if "seed" in given else None,

@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Sequence
 
 from fastapi import Request
 
-from ninefold.service.attendance import Attendance
 from ninefold.service.dependencies import base_url
+from ninefold.service.disconnects import DisconnectWatch
 from ninefold.service.documents import JobDocument, PictureDocument
 from ninefold.service.gateway import Gateway
 from ninefold.service.jobs import transitions
-from ninefold.service.jobs.acceptance import Wish
+from ninefold.service.jobs.admission import JobSpec
 from ninefold.service.jobs.events import Event
 from ninefold.service.limits import Allowance
 from ninefold.service.problems import Problem
@@ -32,29 +32,29 @@ _STOPPING_RETRY_S = 5.0
 
 
 async def draw(
-    gateway: Gateway, request: Request, requester: Requester, wish: Wish, patience_s: float
+    gateway: Gateway, request: Request, requester: Requester, spec: JobSpec, patience_s: float
 ) -> tuple[JobDocument, Allowance]:
-    """Accept a wish and return its job once its pictures are there.
+    """Accept a job spec and return its job once its pictures are there.
 
     Args:
         gateway: the service's.
         request: who asks; absolute addresses are as it has them.
         requester: the same, as the limits know them.
-        wish: what to draw.
+        spec: what to draw.
         patience_s: how long the surface's clients hold a connection, in seconds.
 
     Raises:
         Problem: as `submission.accept`; `too_busy` when the pictures cannot be expected in time,
             `timed_out` when they did not come, and as `require_shown`.
     """
-    job_id, allowance = await accept_in_time(gateway, request, requester, wish, patience_s)
+    job_id, allowance = await accept_in_time(gateway, request, requester, spec, patience_s)
     async with attend(gateway, request, job_id):
         return require_shown(await wait(gateway, request, job_id, patience_s)), allowance
 
 
-def attend(gateway: Gateway, request: Request, job_id: str) -> Attendance:
+def attend(gateway: Gateway, request: Request, job_id: str) -> DisconnectWatch:
     """Watch for a client from now on, whose job is cancelled when it goes before the job's end."""
-    return Attendance(gateway.watches, request, lambda: cancel_at_last(gateway, job_id))
+    return DisconnectWatch(gateway.watches, request, lambda: cancel_at_last(gateway, job_id))
 
 
 async def wait(gateway: Gateway, request: Request, job_id: str, patience_s: float) -> JobDocument:
@@ -80,14 +80,14 @@ async def wait(gateway: Gateway, request: Request, job_id: str, patience_s: floa
 
 
 async def accept_in_time(
-    gateway: Gateway, request: Request, requester: Requester, wish: Wish, patience_s: float
+    gateway: Gateway, request: Request, requester: Requester, spec: JobSpec, patience_s: float
 ) -> tuple[str, Allowance]:
-    """Accept a wish unless its wait would outlast the client.
+    """Accept a job spec unless its wait would outlast the client.
 
     Raises:
         Problem: as `submission.accept`; `too_busy` when the wait would be longer.
     """
-    job_id, allowance = await accept(gateway, requester, wish)
+    job_id, allowance = await accept(gateway, requester, spec)
     try:
         job = await find(gateway, request, job_id)
     except Exception:
@@ -114,7 +114,7 @@ async def events_until_end(gateway: Gateway, job_id: str) -> AsyncIterator[Event
             begun is given a little time for; then it is cancelled, since the client is told to
             ask again and could not come back to this one.
     """
-    async for events in gateway.followers.follow(job_id, stay_s=STAY_S):
+    async for events in gateway.event_streams.follow(job_id, stay_s=STAY_S):
         if not events:
             yield None
         for event in events:

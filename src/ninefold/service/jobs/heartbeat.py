@@ -1,6 +1,6 @@
-"""A worker's row in the database: that it is there, alive, how fast it is, and whether it stops.
+"""A worker's heartbeat: its row in the database says that it is alive, how fast, and if it drains.
 
-Knows nothing of jobs. A worker whose row is silent for too long is taken for lost by `reaper`.
+Does not know jobs. The `reaper` takes a worker without a recent heartbeat for lost.
 """
 
 import asyncio
@@ -21,16 +21,16 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Pulse:
-    """What a worker says of itself with each heartbeat."""
+class WorkerStatus:
+    """What a heartbeat reports."""
 
     busy_slots: int
     codes_per_second: float
     is_draining: bool
 
 
-class Presence:
-    """Keeps a worker's row."""
+class Heartbeat:
+    """Keeps a worker's row up to date."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Presence:
         database: AsyncEngine,
         queue: Queue,
         info: EngineInfo,
-        take_pulse: Callable[[], Pulse],
+        read_status: Callable[[], WorkerStatus],
     ) -> None:
         """Speak for a worker.
 
@@ -47,10 +47,10 @@ class Presence:
             database: where the row is.
             queue: open; it has a register of workers of its own.
             info: what the worker draws with.
-            take_pulse: asked at each heartbeat.
+            read_status: asked at each heartbeat.
         """
         self._worker_id, self._database, self._queue = worker_id, database, queue
-        self._info, self._take_pulse = info, take_pulse
+        self._info, self._read_status = info, read_status
         self.queue_worker_id = 0
 
     async def register_unless(self, stopped: asyncio.Event) -> bool:
@@ -67,7 +67,7 @@ class Presence:
 
     async def _register(self) -> None:
         self.queue_worker_id = await self._queue.manager.register_worker()
-        pulse = self._take_pulse()
+        status = self._read_status()
         async with self._database.begin() as connection:
             await connection.execute(
                 insert(WorkerRow).values(
@@ -75,7 +75,7 @@ class Presence:
                     queue_worker_id=self.queue_worker_id,
                     info=dataclasses.asdict(self._info),
                     num_slots=self._info.num_slots,
-                    codes_per_second=pulse.codes_per_second,
+                    codes_per_second=status.codes_per_second,
                 )
             )
 
@@ -96,15 +96,15 @@ class Presence:
             await asyncio.sleep(every_s)
 
     async def _beat_once(self) -> None:
-        pulse = self._take_pulse()
+        status = self._read_status()
         statement = (
             update(WorkerRow)
             .where(WorkerRow.id == self._worker_id)
             .values(
                 heartbeat_at=func.now(),
-                busy_slots=pulse.busy_slots,
-                codes_per_second=pulse.codes_per_second,
-                draining=pulse.is_draining,
+                busy_slots=status.busy_slots,
+                codes_per_second=status.codes_per_second,
+                draining=status.is_draining,
             )
             .returning(WorkerRow.id)
         )

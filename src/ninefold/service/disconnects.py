@@ -1,7 +1,7 @@
-"""Notices that a client has gone while something is done for it, so that it is done no longer.
+"""Notices that a client disconnected, so that the work for it is cancelled.
 
-Servers do not end a request whose client hung up: it would be worked for to the end, and a client
-that tries again would be worked for twice. Knows nothing of what is done.
+Servers do not end a request whose client hung up: the work would go on to its end, and a client
+that tries again would have it done twice. Does not know what the work is.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from fastapi import Request
 _log = logging.getLogger(__name__)
 
 
-class Attendance:
-    """Watches a connection from now on; a context manager around what is done for its client.
+class DisconnectWatch:
+    """Watches a connection from now on; a context manager around the work for its client.
 
-    Where the client goes, or the block ends by an error or a cancellation, `leave` is called, once.
-    Where nobody comes to enter the block, because the answer was never begun, it is called as well.
+    `leave` is called once if the client disconnects, or if the block ends by an error or a
+    cancellation; also if the block is never entered because the answer was never begun.
     """
 
     def __init__(
@@ -28,12 +28,12 @@ class Attendance:
         request: Request,
         leave: Callable[[], Awaitable[object]],
     ) -> None:
-        """Watch for a client.
+        """Begin to watch.
 
         Args:
             tasks: keeps the watch alive; whoever owns it waits for what is left at the end.
             request: the client's; its body was read.
-            leave: undoes what is done for the client; it may be needless by then.
+            leave: cancels the work; there may be nothing left to cancel by then.
         """
         self._request, self._leave = request, leave
         self._has_failed = asyncio.Event()
@@ -66,7 +66,7 @@ class Attendance:
         try:
             await self._leave()
         except Exception:
-            _log.exception("what was done for a client that has gone could not be ended")
+            _log.exception("the work for a client that disconnected could not be cancelled")
 
     async def _until_gone(self) -> None:
         while (await self._request.receive())["type"] != "http.disconnect":

@@ -1,4 +1,4 @@
-"""Laws of following: all who follow are served by one look, each from where they are."""
+"""Laws of event streams: one read serves all of them, each from where it is."""
 
 import asyncio
 
@@ -22,14 +22,14 @@ async def test_streams_of_many_jobs_are_served_by_few_looks(service: RunningServ
     jobs = [(await service.post(f"prompt {number}"))["id"] for number in range(12)]
 
     async def follow(job_id: str, after: int) -> list[Event]:
-        followed = service.gateway.followers.follow(job_id, after)
+        followed = service.gateway.event_streams.follow(job_id, after)
         return [each async for batch in followed for each in batch]
 
     # Two who follow one job, and one who knows its first event already.
     following = [asyncio.create_task(follow(job_id, 0)) for job_id in (*jobs, jobs[0])]
     following.append(asyncio.create_task(follow(jobs[0], 1)))
     async with asyncio.timeout(10):
-        while service.gateway.followers.count < 14:
+        while service.gateway.event_streams.count < 14:
             await asyncio.sleep(0.01)
     statements: list[str] = []
     event.listen(
@@ -54,7 +54,7 @@ async def test_who_follows_from_a_number_that_cannot_be_fails_alone(
     jobs = [(await service.post(f"prompt {number}"))["id"] for number in range(3)]
 
     async def first(job_id: str, after: int) -> list[Event]:
-        async for batch in service.gateway.followers.follow(job_id, after):
+        async for batch in service.gateway.event_streams.follow(job_id, after):
             return list(batch)
         return []
 

@@ -1,4 +1,4 @@
-"""Laws of attendance: what a client asked for that has gone is not drawn, on any surface."""
+"""Laws of disconnects: what a client asked for that has gone is not drawn, on any surface."""
 
 import asyncio
 import json
@@ -124,8 +124,8 @@ async def test_jobs_of_the_native_api_go_on_without_anybody_following(
     async with sent(service, "GET", f"/api/v1/jobs/{job['id']}/events") as reader:
         await reader.readuntil(b"started")
     async with asyncio.timeout(300):
-        while service.gateway.followers.count:
-            service.gateway.followers._bells[job["id"]].copy().pop().set()
+        while service.gateway.event_streams.count:
+            service.gateway.event_streams._wakeups[job["id"]].copy().pop().set()
             await asyncio.sleep(0.02)
     assert engine.may_go_on is not None
     engine.may_go_on.set()

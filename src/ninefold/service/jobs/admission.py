@@ -34,7 +34,7 @@ _SEED_BITS = 32  # JavaScript keeps numbers of 53 bits, and a person can type 32
 
 
 @dataclass(frozen=True)
-class Wish:
+class JobSpec:
     """What somebody asks for, whatever the surface."""
 
     prompt: str
@@ -48,9 +48,9 @@ class Wish:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A wish that can be drawn, before it has a place in the queue."""
+    """A job spec that can be drawn, before it has a place in the queue."""
 
-    wish: Wish
+    spec: JobSpec
     prompt: str
     params: SamplingParams
     notices: tuple[str, ...]
@@ -72,7 +72,7 @@ class Accepted:
         return str(self.row["id"])
 
 
-class Reception:
+class Admission:
     """Takes prompts in."""
 
     def __init__(
@@ -83,28 +83,28 @@ class Reception:
         self._policy, self._queue = policy, queue
         self.ladder = ladder_of(settings)
 
-    def prepare(self, wish: Wish) -> Prepared:
-        """Check a wish without the database.
+    def prepare(self, spec: JobSpec) -> Prepared:
+        """Check a job spec without the database.
 
         Raises:
             Problem: it cannot be drawn (`invalid_request`, `model_not_found`) or may not be
                 (`prompt_refused`).
         """
         settings = self._settings
-        if wish.model is not None and wish.model != self._facts.name:
+        if spec.model is not None and spec.model != self._facts.name:
             raise Problem(
                 404,
                 "model_not_found",
-                f"There is no model {wish.model[:100]!r} here; use {self._facts.name!r}.",
+                f"There is no model {spec.model[:100]!r} here; use {self._facts.name!r}.",
             )
-        if len(wish.prompt) > settings.max_prompt_characters:
+        if len(spec.prompt) > settings.max_prompt_characters:
             raise invalid(
-                f"The prompt has {len(wish.prompt):,} characters; give at most "
+                f"The prompt has {len(spec.prompt):,} characters; give at most "
                 f"{settings.max_prompt_characters:,}."
             )
         try:
-            prompt = clean_prompt(wish.prompt)
-            params, notices = self._params(wish)
+            prompt = clean_prompt(spec.prompt)
+            params, notices = self._params(spec)
         except UserError as error:
             raise invalid(str(error)) from None
         verdict = self._policy.check(prompt.text, params.negative_prompt)
@@ -114,13 +114,13 @@ class Reception:
         notices = (*prompt.notices, *notices)
         if verdict.action is not Action.ALLOW:
             notices = (*notices, verdict.reason)
-        return Prepared(wish, prompt.text, params, notices, verdict)
+        return Prepared(spec, prompt.text, params, notices, verdict)
 
-    def _params(self, wish: Wish) -> tuple[SamplingParams, tuple[str, ...]]:
-        settings, values = self._settings, dict(wish.settings)
+    def _params(self, spec: JobSpec) -> tuple[SamplingParams, tuple[str, ...]]:
+        settings, values = self._settings, dict(spec.settings)
         preset = values.pop("preset", None)
         start = get_preset(preset).params if preset else self._facts.default_params
-        seed = secrets.randbits(_SEED_BITS) if wish.seed is None else wish.seed
+        seed = secrets.randbits(_SEED_BITS) if spec.seed is None else spec.seed
         notices: tuple[str, ...] = ()
         if values.get("negative_prompt"):
             cleaned = clean_prompt(
@@ -220,8 +220,8 @@ class Reception:
             requester=requester,
             prompt=prepared.prompt,
             params=params,
-            surface=prepared.wish.surface,
-            trace=prepared.wish.trace,
+            surface=prepared.spec.surface,
+            trace=prepared.spec.trace,
             verdict=prepared.verdict,
             cost=cost_of(params.num_drawn, tier.share),
             others=ahead.others,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from ninefold.service.rounds import Rounds
+from ninefold.service.batching import CallBatcher
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +28,7 @@ class Doubling:
 
 async def test_what_is_asked_for_during_a_round_is_done_in_the_next() -> None:
     work = Doubling()
-    rounds = Rounds(work, max_size=3)
+    rounds = CallBatcher(work, max_size=3)
     work.may_go_on.clear()
     asked = [asyncio.create_task(rounds.ask(number)) for number in range(6)]
     await asyncio.sleep(0.01)
@@ -41,7 +41,7 @@ async def test_what_is_asked_for_during_a_round_is_done_in_the_next() -> None:
 
 async def test_a_round_waits_for_others_where_it_is_told_to() -> None:
     work = Doubling()
-    rounds = Rounds(work, max_size=10, gather_s=0.05)
+    rounds = CallBatcher(work, max_size=10, gather_s=0.05)
     first = asyncio.create_task(rounds.ask(1))
     await asyncio.sleep(0.01)
     assert (await rounds.ask(2), await first) == (4, 2)
@@ -49,7 +49,7 @@ async def test_a_round_waits_for_others_where_it_is_told_to() -> None:
 
 
 async def test_an_error_is_for_whom_it_is() -> None:
-    rounds = Rounds(Doubling(), max_size=10)
+    rounds = CallBatcher(Doubling(), max_size=10)
     answers = await asyncio.gather(*map(rounds.ask, (1, -2, 3)), return_exceptions=True)
     assert (answers[0], answers[2]) == (2, 6)
     assert isinstance(answers[1], ValueError)
@@ -61,7 +61,7 @@ async def test_an_error_is_for_whom_it_is() -> None:
 
 async def test_an_error_that_concerns_all_is_not_met_once_for_each() -> None:
     work = Doubling()
-    rounds = Rounds(work, max_size=10, is_for_all=lambda error: isinstance(error, LookupError))
+    rounds = CallBatcher(work, max_size=10, is_for_all=lambda error: isinstance(error, LookupError))
     answers = await asyncio.gather(*map(rounds.ask, (1, 13)), return_exceptions=True)
     assert [type(answer) for answer in answers] == [LookupError, LookupError]
     assert work.rounds == [[1, 13]]
@@ -69,7 +69,7 @@ async def test_an_error_that_concerns_all_is_not_met_once_for_each() -> None:
 
 async def test_who_has_gone_is_not_worked_for() -> None:
     work = Doubling()
-    rounds = Rounds(work, max_size=10)
+    rounds = CallBatcher(work, max_size=10)
     work.may_go_on.clear()
     asked = [asyncio.create_task(rounds.ask(number)) for number in (1, 2)]
     await asyncio.sleep(0.01)

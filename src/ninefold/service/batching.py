@@ -16,7 +16,7 @@ _Answer = TypeVar("_Answer")
 _AT_ONCE = 8  # answers that are given before others of the process have their turn
 
 
-class Rounds(Generic[_Ask, _Answer]):
+class CallBatcher(Generic[_Ask, _Answer]):
     """Collects what is asked for, and has it done together."""
 
     def __init__(
