@@ -30,7 +30,7 @@ from torch import Tensor
 from trace_step import NUM_CODES, least, random_mini
 
 from ninefold.checkpoints.load import load_dallebart
-from ninefold.checkpoints.native import read_config
+from ninefold.checkpoints.model_folder import read_config
 from ninefold.checkpoints.registry import find_model
 from ninefold.engine.backend import Rows
 from ninefold.engine.native.backend import NativeBackend

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ninefold.checkpoints.empty_model import build_empty
-from ninefold.checkpoints.native import ModelConfig, Network, save_model
+from ninefold.checkpoints.model_folder import ModelConfig, Network, save_model
 from ninefold.checkpoints.registry import find_model
 from ninefold.checkpoints.tensor_source import TensorSpec, TensorStream
 from ninefold.models.dallebart import DalleBart, DalleBartConfig

@@ -51,7 +51,7 @@ def pngs(drawing: Drawing) -> dict[int, bytes]:
 def test_a_drawing_says_all_that_it_was_drawn_from(model: TextToImage) -> None:
     drawing = model.draw(PROMPT, PARAMS)
     assert (drawing.prompt, drawing.params, drawing.notices) == (PROMPT, PARAMS, ())
-    assert (drawing.model_name, drawing.dtype, drawing.native_size) == ("tiny", "float32", 16)
+    assert (drawing.model_name, drawing.dtype, drawing.drawn_size) == ("tiny", "float32", 16)
     assert drawing.model_sha256 == model.config.sha256
     recipe = drawing.recipe(drawing.pictures[0])
     assert recipe.index == drawing.pictures[0].image_index

@@ -11,7 +11,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import nn
 
-from ninefold.checkpoints.native import ModelConfig, Network, save_model
+from ninefold.checkpoints.model_folder import ModelConfig, Network, save_model
 from ninefold.models.clip import CLIP, CLIPConfig
 from ninefold.models.dallebart import DalleBart, DalleBartConfig
 from ninefold.models.sketches import SketchEmbedding

@@ -57,7 +57,7 @@ class Drawing:
     model_sha256: str
     dtype: str
     """Number format that the transformer ran in."""
-    native_size: int
+    drawn_size: int
     """Side in pixels that the pictures were drawn at, before they were enlarged."""
     notices: tuple[str, ...]
     """What a person should know, such as that the prompt was cut; one sentence each."""

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ninefold.checkpoints.native import ModelConfig
+from ninefold.checkpoints.model_folder import ModelConfig
 from ninefold.drawing import Picture, Preview
 from ninefold.generation.decode import Pixels, decode_picture, decode_preview, decode_square
 from ninefold.generation.rerank import pick_best, score_pictures
@@ -66,7 +66,7 @@ class Painter:
     def _enlarge(self, pixels: Pixels, num_pictures: int = 1) -> Image.Image:
         """Return the pixels of a square of `num_pictures`² pictures in the size that is given."""
         image = Image.fromarray(pixels)
-        if self.config.native_size == self.config.picture_size:
+        if self.config.drawn_size == self.config.picture_size:
             return image
         side = num_pictures * self.config.picture_size
         return image.resize((side, side), Image.Resampling.LANCZOS)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ninefold.checkpoints.load import load_dallebart
-from ninefold.checkpoints.native import read_config
+from ninefold.checkpoints.model_folder import read_config
 from ninefold.checkpoints.registry import find_model
 from ninefold.devices import resolve_device, resolve_dtype
 from ninefold.drawing import Drawing, Picture, Preview, Progress
@@ -154,7 +154,7 @@ class TextToImage:
             model_name=self.config.name,
             model_sha256=self.config.sha256,
             dtype=self.dtype,
-            native_size=self.config.native_size,
+            drawn_size=self.config.drawn_size,
             notices=policy_notices + ready.notices,
         )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ninefold.checkpoints.native import ModelConfig
+from ninefold.checkpoints.model_folder import ModelConfig
 from ninefold.errors import UserError
 from ninefold.generation.generate import TextInput
 from ninefold.generation.params import SamplingParams

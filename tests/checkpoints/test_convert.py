@@ -21,7 +21,7 @@ from ninefold.checkpoints.convert import (
 )
 from ninefold.checkpoints.flax_msgpack import FlaxFile
 from ninefold.checkpoints.load import load_clip, load_dallebart, load_vqgan
-from ninefold.checkpoints.native import read_config
+from ninefold.checkpoints.model_folder import read_config
 from ninefold.errors import CheckpointError, UnsupportedOptionError, UserError
 from ninefold.text import TextTokenizer
 from tests.checkpoints.published_files import GOLDEN, nested, pack

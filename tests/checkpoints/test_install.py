@@ -14,7 +14,7 @@ from ninefold.checkpoints.install import (
     install_published,
 )
 from ninefold.checkpoints.load import load_dallebart
-from ninefold.checkpoints.native import load_state, read_config
+from ninefold.checkpoints.model_folder import load_state, read_config
 from ninefold.checkpoints.published import PublishedFile
 from ninefold.checkpoints.registry import REGISTRY, ModelSpec
 from ninefold.checkpoints.verify import verify_model

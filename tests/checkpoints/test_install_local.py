@@ -12,7 +12,7 @@ from ninefold.checkpoints.install import (
     install_local,
 )
 from ninefold.checkpoints.local_sources import find_sources
-from ninefold.checkpoints.native import load_state, read_config
+from ninefold.checkpoints.model_folder import load_state, read_config
 from ninefold.checkpoints.registry import REGISTRY, find_model
 from ninefold.errors import CheckpointError, UserError
 from tests.checkpoints.installing import SPECS, Notes, nothing_is_left, pull

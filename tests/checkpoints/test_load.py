@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ninefold.checkpoints.load import load_clip, load_dallebart, load_vqgan
-from ninefold.checkpoints.native import ModelConfig, Network, save_model, weights_file
+from ninefold.checkpoints.model_folder import ModelConfig, Network, save_model, weights_file
 from ninefold.errors import CheckpointError, UserError
 from tests.tiny import (
     CLIP_CONFIG,

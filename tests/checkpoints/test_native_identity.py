@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from ninefold.checkpoints.native import FileRecord, ModelConfig
+from ninefold.checkpoints.model_folder import FileRecord, ModelConfig
 from tests.tiny import DALLEBART, VQGAN_CONFIG
 
 CONFIG = ModelConfig(
@@ -47,7 +47,7 @@ def test_the_digest_does_not_change_with_options_left_at_their_default() -> None
 
 
 def test_pictures_may_be_drawn_smaller_than_they_are_given() -> None:
-    assert CONFIG.native_size == 16
+    assert CONFIG.drawn_size == 16
     assert CONFIG.picture_size == 32
 
 

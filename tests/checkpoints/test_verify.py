@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ninefold.checkpoints.native import ModelConfig, load_state, read_config, save_model
+from ninefold.checkpoints.model_folder import ModelConfig, load_state, read_config, save_model
 from ninefold.checkpoints.registry import REGISTRY, ModelSpec
 from ninefold.checkpoints.verify import Check, verify_model
 from tests import tiny

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 from torch import Tensor
 
-from ninefold.checkpoints.native import ModelConfig, Network, save_model
+from ninefold.checkpoints.model_folder import ModelConfig, Network, save_model
 from ninefold.cli import main
 from tests import tiny
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ninefold.checkpoints.native import ModelConfig
+from ninefold.checkpoints.model_folder import ModelConfig
 from ninefold.engine.backend import Backend
 from ninefold.engine.config import EngineConfig
 from ninefold.engine.core import EngineCore

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ninefold.checkpoints.load import load_dallebart
-from ninefold.checkpoints.native import read_config
+from ninefold.checkpoints.model_folder import read_config
 from ninefold.checkpoints.registry import find_model
 from ninefold.engine.backend import Backend, Rows
 from ninefold.engine.backends import build_backend

@@ -22,7 +22,7 @@ from PIL import Image
 
 from ninefold.checkpoints.config_json import parse_config, read_json
 from ninefold.checkpoints.flax_msgpack import FlaxFile
-from ninefold.checkpoints.native import ModelConfig
+from ninefold.checkpoints.model_folder import ModelConfig
 from ninefold.checkpoints.safetensors_file import SafetensorsFile, write_tensors
 from ninefold.checkpoints.tensor_source import stream_of
 from ninefold.checkpoints.torch_files import TorchFile

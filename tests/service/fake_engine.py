@@ -130,7 +130,7 @@ class FakeEngine:
             model_name=self.model_name,
             model_sha256="0" * 64,
             dtype="float32",
-            native_size=SIZE,
+            drawn_size=SIZE,
             notices=(),
         )
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 PAGE = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text(encoding="utf-8")
 
 
-async def test_every_route_of_the_native_api_is_documented(service: RunningService) -> None:
+async def test_every_route_of_api_v1_is_documented(service: RunningService) -> None:
     paths = (await service.http.get("/openapi.json")).json()["paths"]
     documented = set(re.findall(r"`(?:GET|POST|DELETE) (/[^`]*)`", PAGE))
     assert set(paths) <= documented

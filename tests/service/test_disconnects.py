@@ -32,7 +32,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 @pytest.fixture
 def make_settings(make_settings: MakeSettings) -> MakeSettings:
     """Settings with all surfaces."""
-    surfaces = "native,openai,automatic1111,huggingface,gradio,craiyon"
+    surfaces = "api_v1,openai,automatic1111,huggingface,gradio,craiyon"
     return lambda **given: make_settings(**{"surfaces": surfaces, **given})
 
 
@@ -115,7 +115,7 @@ async def test_an_answer_that_fails_leaves_no_job_behind(
     await until(service, ["cancelled"])
 
 
-async def test_jobs_of_the_native_api_go_on_without_anybody_following(
+async def test_jobs_of_api_v1_go_on_without_anybody_following(
     service: RunningService,
 ) -> None:
     engine = FakeEngine(may_go_on=asyncio.Event())

@@ -22,7 +22,7 @@ from tests.small_disk import small_disk
 pytestmark = pytest.mark.anyio
 
 MEBIBYTE = 2**20
-ALL = ("native", "openai", "automatic1111", "huggingface", "gradio", "craiyon")
+ALL = ("api_v1", "openai", "automatic1111", "huggingface", "gradio", "craiyon")
 
 
 def fill(folder: Path, name: str = "filler") -> Path:

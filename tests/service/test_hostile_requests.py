@@ -10,7 +10,7 @@ from tests.service.running import RunningService
 
 pytestmark = pytest.mark.anyio
 
-ALL = "native,openai,automatic1111,huggingface,gradio,craiyon"
+ALL = "api_v1,openai,automatic1111,huggingface,gradio,craiyon"
 NUL, HALF, HUGE = "\0", "\ud800", int("9" * 4000)
 DIGEST = "0" * 64
 JSON_HEADERS = {"Content-Type": "application/json"}

@@ -65,7 +65,7 @@ async def test_under_a_name_that_points_here_by_rebinding_nothing_is_told(
 
 
 def with_surface(make_settings: MakeSettings, **given: Any) -> Settings:
-    return make_settings(surfaces="native,automatic1111,gradio,openai", **given)
+    return make_settings(surfaces="api_v1,automatic1111,gradio,openai", **given)
 
 
 CROSS_SITE = [

@@ -106,7 +106,7 @@ def test_counting_never_raises(
 ) -> None:
     Counts(Broken()).labels("a").inc()  # type: ignore[arg-type]  # as far as is needed
     metrics.REQUEST_SECONDS.labels("too", "few").observe(1.0)
-    metrics.ACCEPTED.labels("native", "key").inc(-1)
+    metrics.ACCEPTED.labels("api_v1", "key").inc(-1)
     assert caplog.text.count("could not be counted") == 3
     (tmp_path / "counter_1.db").write_bytes(b"no counts")
     monkeypatch.setenv(metrics.FOLDER, str(tmp_path))

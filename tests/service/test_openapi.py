@@ -1,4 +1,4 @@
-"""The native API keeps to its OpenAPI document, whatever schemathesis sends."""
+"""The API keeps to its OpenAPI document, whatever schemathesis sends."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 from ninefold.service.app import build_app
 from ninefold.service.gateway import Gateway, open_gateway
-from ninefold.service.routes import native
+from ninefold.service.routes import api_v1
 from tests.service.conftest import MakeSettings
 from tests.service.running import SECRET
 
@@ -33,7 +33,7 @@ CHECKS = (
 
 @pytest.fixture
 def client(database_url: URL, make_settings: MakeSettings) -> Iterator[TestClient]:
-    """The application of the native API alone, running."""
+    """The application of /api/v1 alone, running."""
     settings = make_settings(stalled_s=2.0, heartbeat_s=1.0)
 
     @asynccontextmanager
@@ -41,7 +41,7 @@ def client(database_url: URL, make_settings: MakeSettings) -> Iterator[TestClien
         async with open_gateway(settings, database_url, SECRET) as gateway:
             yield gateway
 
-    app = build_app(settings, opened(), (native.SURFACE,))
+    app = build_app(settings, opened(), (api_v1.SURFACE,))
     with TestClient(app, base_url=ADDRESS) as running:
         yield running
 

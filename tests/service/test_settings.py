@@ -116,3 +116,8 @@ def test_every_setting_is_documented_and_no_other() -> None:
     assert set(rows) == names
     for name, field in Settings.model_fields.items():
         assert f"| {field.description} |" in PAGE, name
+
+
+@pytest.mark.parametrize("name", ["api_v1", "native"])
+def test_the_api_is_also_known_by_its_old_name(name: str) -> None:
+    assert read_settings(surfaces=f"{name},openai").surfaces == ("api_v1", "openai")

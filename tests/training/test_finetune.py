@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ninefold.checkpoints.native import load_state
+from ninefold.checkpoints.model_folder import load_state
 from ninefold.corpus.own_pictures import build_own_corpus
 from ninefold.corpus.scenes.places import PALETTE
 from ninefold.errors import UserError

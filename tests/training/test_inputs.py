@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ninefold.checkpoints.native import load_state
+from ninefold.checkpoints.model_folder import load_state
 from ninefold.corpus.build import PICTURES_FILE
 from ninefold.corpus.own_pictures import build_own_corpus
 from ninefold.errors import CheckpointError, UserError

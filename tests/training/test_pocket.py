@@ -10,7 +10,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from ninefold.checkpoints.native import load_state, read_config
+from ninefold.checkpoints.model_folder import load_state, read_config
 from ninefold.corpus.holdout import is_held_out
 from ninefold.errors import CheckpointError, UserError
 from ninefold.generation.params import SamplingParams

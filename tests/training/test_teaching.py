@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ninefold.checkpoints.native import load_state, read_config
+from ninefold.checkpoints.model_folder import load_state, read_config
 from ninefold.corpus.own_pictures import build_own_corpus
 from ninefold.errors import UserError
 from ninefold.generation.params import SamplingParams

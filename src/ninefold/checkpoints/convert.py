@@ -19,7 +19,7 @@ from ninefold.checkpoints.clip import load_clip_folder
 from ninefold.checkpoints.config_json import read_json
 from ninefold.checkpoints.empty_model import shapes_of
 from ninefold.checkpoints.flax_msgpack import FlaxFile
-from ninefold.checkpoints.native import CONFIG_FILE, FORMAT, ModelConfig, Network, save_model
+from ninefold.checkpoints.model_folder import CONFIG_FILE, FORMAT, ModelConfig, Network, save_model
 from ninefold.checkpoints.source_config import (
     config_from_published,
     infer_dallebart_config,

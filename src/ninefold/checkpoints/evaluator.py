@@ -1,6 +1,6 @@
 """The folder of an evaluator: a CLIP that judges pictures, with its tokenizer and configuration.
 
-It is not a model of ours that draws (`native`), so it has a format of its own, "evaluator-1":
+It is not a model of ours that draws (`model_folder`), so it has a format of its own, "evaluator-1":
 config.json names the shape and, for every other file, its size and SHA-256; the weights are in
 clip.safetensors, the tokenizer in tokenizer.json. What it is used for is not known here.
 """
@@ -18,7 +18,7 @@ from torch import Tensor
 from ninefold.checkpoints.atomic_folder import new_folder
 from ninefold.checkpoints.config_json import parse_config, read_json
 from ninefold.checkpoints.empty_model import build_empty
-from ninefold.checkpoints.native import CONFIG_FILE, FileRecord, record_of, weights_file
+from ninefold.checkpoints.model_folder import CONFIG_FILE, FileRecord, record_of, weights_file
 from ninefold.checkpoints.safetensors_file import SafetensorsFile, write_tensors
 from ninefold.checkpoints.tensor_source import stream_of
 from ninefold.checkpoints.weight_map import check_names

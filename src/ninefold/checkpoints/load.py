@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ninefold.checkpoints.empty_model import build_empty
-from ninefold.checkpoints.native import ModelConfig, Network, read_config, weights_file
+from ninefold.checkpoints.model_folder import ModelConfig, Network, read_config, weights_file
 from ninefold.checkpoints.safetensors_file import SafetensorsFile
 from ninefold.checkpoints.weight_map import check_names
 from ninefold.errors import CheckpointError

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ninefold.checkpoints.load import load_clip, load_dallebart, load_vqgan
-from ninefold.checkpoints.native import ModelConfig, read_config, record_of
+from ninefold.checkpoints.model_folder import ModelConfig, read_config, record_of
 from ninefold.checkpoints.registry import ModelSpec
 from ninefold.errors import CheckpointError, NinefoldError
 from ninefold.file_kinds import refuse_lfs_pointer

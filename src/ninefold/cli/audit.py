@@ -119,7 +119,7 @@ def _places(model: str) -> tuple[Path, Path]:
 
 def _dtype_of(model: str, backend: str) -> str:
     """Return the number format by which the library draws as a backend of the engine does."""
-    from ninefold.checkpoints.native import read_config
+    from ninefold.checkpoints.model_folder import read_config
     from ninefold.checkpoints.registry import find_model
     from ninefold.devices import resolve_device
     from ninefold.engine.backends import choose_backend

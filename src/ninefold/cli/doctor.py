@@ -40,7 +40,7 @@ def examine(model: str) -> dict[str, Any]:
     Keys: backend, why, faster (sentences), found (name to sentence).
     """
     from ninefold.checkpoints.disk import format_bytes, free_bytes
-    from ninefold.checkpoints.native import read_config
+    from ninefold.checkpoints.model_folder import read_config
     from ninefold.checkpoints.registry import data_folder, find_model
     from ninefold.engine.explain import advise, look_at_machine
 

@@ -68,7 +68,7 @@ def _describe_local(name: str) -> dict[str, Any]:
 
 
 def _transliteration(folder: Path) -> str | None:
-    from ninefold.checkpoints.native import read_config
+    from ninefold.checkpoints.model_folder import read_config
     from ninefold.text.normalize import transliteration_of_folder
 
     return transliteration_of_folder(folder).name if read_config(folder).normalize_text else None

@@ -12,7 +12,7 @@ from ninefold.cli.messages import tell
 from ninefold.errors import UserError
 
 if TYPE_CHECKING:
-    from ninefold.checkpoints.native import ModelConfig
+    from ninefold.checkpoints.model_folder import ModelConfig
     from ninefold.training.pocket import PocketRun
     from ninefold.training.teaching import Taught
 

@@ -6,7 +6,7 @@
         job = client.draw("a red apple", seed=7)
         file = client.load(job["pictures"][0])
 
-Knows the native API and nothing of how the service draws; needs no PyTorch.
+Knows the HTTP API under /api/v1, not how the service draws; needs no PyTorch.
 """
 
 from ninefold.client.client import Client

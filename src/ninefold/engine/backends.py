@@ -12,7 +12,7 @@ from torch import nn
 
 from ninefold.checkpoints.load import load_dallebart
 from ninefold.checkpoints.mapped_file import MappedFile
-from ninefold.checkpoints.native import read_config, weights_file
+from ninefold.checkpoints.model_folder import read_config, weights_file
 from ninefold.devices import resolve_dtype
 from ninefold.engine.backend import Backend
 from ninefold.engine.config import BACKENDS, NATIVE_BACKENDS, STATIC_BACKENDS

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ninefold.checkpoints.native import ModelConfig
+from ninefold.checkpoints.model_folder import ModelConfig
 from ninefold.drawing import Drawing, Picture
 from ninefold.engine.config import EngineConfig
 from ninefold.engine.image_decoder import ImageDecoder, PaintJob, PaintResult, PreviewJob
@@ -109,11 +109,11 @@ class EngineCore:
             return
         active = _Active(request, ready, task, num_codes=length * len(complete))
         self._active[request.id] = active
-        codes = self.scheduler.codes_ahead(task) if open_images else 0
+        ahead = self.scheduler.codes_ahead(task) if open_images else 0
         if open_images:
             self.scheduler.submit(task)
         eta = self._eta(active)
-        self._emit(request.id, Queued(request.id, codes - length * len(open_images), eta))
+        self._emit(request.id, Queued(request.id, ahead - length * len(open_images), eta))
         for index, codes in complete.items():
             self._start(active)
             self._complete(active, index, codes)
@@ -287,6 +287,6 @@ class EngineCore:
             model_name=self.model.name,
             model_sha256=self.model.sha256,
             dtype=self.dtype,
-            native_size=self.model.native_size,
+            drawn_size=self.model.drawn_size,
             notices=active.ready.notices,
         )

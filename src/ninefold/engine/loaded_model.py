@@ -8,7 +8,7 @@ import torch
 
 from ninefold.checkpoints.load import load_clip, load_vqgan
 from ninefold.checkpoints.mapped_file import MappedFile
-from ninefold.checkpoints.native import ModelConfig, read_config, weights_file
+from ninefold.checkpoints.model_folder import ModelConfig, read_config, weights_file
 from ninefold.engine.fast_vqgan import PainterKind, speed_up
 from ninefold.generation.params import SamplingParams
 from ninefold.painting import Painter

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from ninefold.checkpoints.native import ModelConfig
+from ninefold.checkpoints.model_folder import ModelConfig
 from ninefold.evaluation.diversity import thumbnail
 from ninefold.evaluation.judge import Judge
 from ninefold.evaluation.measure import (
@@ -98,7 +98,7 @@ def evaluate(
         on_progress(done, total)
 
     chosen = corpus.sample(settings.num_reconstructed, settings.seed)
-    size = model.config.native_size
+    size = model.config.drawn_size
     kept, originals, restored = reconstruct(
         model.vqgan, [corpus.picture(index) for index in chosen], size
     )

@@ -17,7 +17,7 @@ from PIL import Image, ImageChops, ImageFilter
 MARK = "1"
 """Name of this mark, as recipes tell it; another pattern or strength is another mark."""
 
-NATIVE_SIDE = 256
+MARKED_SIDE = 256
 """Side in pixels at which the published models deliver; others are looked at in this one too."""
 
 THRESHOLD = 6.0
@@ -56,8 +56,8 @@ def mark_strength(picture: Image.Image) -> float:
     """Return by how many standard deviations the best match stands out; 3.5 without a mark."""
     image = picture.convert("RGB")
     found = [_peak(_luma(np.asarray(image, dtype=np.float64)))]
-    if max(image.size) != NATIVE_SIDE:
-        scale = NATIVE_SIDE / max(image.size)
+    if max(image.size) != MARKED_SIDE:
+        scale = MARKED_SIDE / max(image.size)
         width, height = (max(round(side * scale), 1) for side in image.size)
         resized = image.resize((width, height), Image.Resampling.LANCZOS)
         found.append(_peak(_luma(np.asarray(resized, dtype=np.float64))))

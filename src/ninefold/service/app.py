@@ -23,11 +23,11 @@ from ninefold.service.requests import BodyLimitShape, HeadAsGet, RequestIds
 from ninefold.service.room import no_room
 from ninefold.service.routes import (
     api_page,
+    api_v1,
     automatic1111,
     craiyon,
     gradio,
     huggingface,
-    native,
     openai,
     site,
 )
@@ -45,7 +45,7 @@ from ninefold.service.store.retry import (
 from ninefold.service.surfaces import SurfaceRoutes, render_for
 
 SURFACES: tuple[SurfaceRoutes, ...] = (
-    native.SURFACE,
+    api_v1.SURFACE,
     site.SURFACE,
     openai.SURFACE,
     automatic1111.SURFACE,

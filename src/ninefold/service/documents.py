@@ -1,4 +1,4 @@
-"""The JSON of the native API: what a job, an event, a model and the service's state look like."""
+"""The JSON of /api/v1: what a job, an event, a model and the service's state look like."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal

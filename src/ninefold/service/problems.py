@@ -1,6 +1,6 @@
 """What goes wrong, said once: a problem with a code, shown in the shape of the surface it is on.
 
-The native shape is RFC 9457's problem+json. Other surfaces register a renderer of their own for
+/api/v1 shows RFC 9457's problem+json. Other surfaces register a renderer of their own for
 their paths, so that their clients' own retry logic does the right thing.
 """
 

@@ -28,8 +28,11 @@ SECRET_CHARACTERS = 32
 MAX_DAYS = 36_500
 """Longest that anything is kept: a hundred years."""
 
-Surface = Literal["native", "openai", "automatic1111", "huggingface", "gradio", "craiyon"]
-"""What clients may speak; `native` is the service's own API and its pages."""
+Surface = Literal["api_v1", "openai", "automatic1111", "huggingface", "gradio", "craiyon"]
+"""What clients may speak; `api_v1` is the service's own API and its pages."""
+
+OLD_NAME_OF_API_V1 = "native"
+"""Still read, so that the settings of a running service stay valid."""
 
 Names = Annotated[tuple[str, ...], NoDecode]
 Surfaces = Annotated[tuple[Surface, ...], NoDecode]
@@ -94,7 +97,7 @@ class Settings(BaseSettings):
         60, gt=0, description="Seconds that a request's body may take to come."
     )
     surfaces: Surfaces = Field(
-        ("native", "openai", "huggingface", "gradio", "craiyon"),
+        ("api_v1", "openai", "huggingface", "gradio", "craiyon"),
         description="APIs that are answered, with commas between them.",
     )
     openai_model_aliases: Names = Field(
@@ -218,7 +221,6 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "surfaces",
         "openai_model_aliases",
         "allowed_hosts",
         "cors_origins",
@@ -227,9 +229,15 @@ class Settings(BaseSettings):
     )
     @classmethod
     def _split(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
+        return _split_names(value)
+
+    @field_validator("surfaces", mode="before")
+    @classmethod
+    def _read_surfaces(cls, value: Any) -> Any:
+        names = _split_names(value)
+        if not isinstance(names, tuple):
+            return names
+        return tuple("api_v1" if name == OLD_NAME_OF_API_V1 else name for name in names)
 
     @model_validator(mode="before")
     @classmethod
@@ -297,7 +305,7 @@ class Settings(BaseSettings):
         if not self.surfaces:
             raise ValueError(
                 "NINEFOLD_SURFACES names no API, so that nothing would be answered; name one, such "
-                "as native"
+                "as api_v1"
             )
         return self
 
@@ -317,6 +325,13 @@ def read_settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         raise UserError(" ".join(_explain(problem) for problem in error.errors())) from None
+
+
+def _split_names(value: Any) -> Any:
+    """Return the names between the commas of a text; anything else as it is."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
 
 
 def _explain(problem: Any) -> str:

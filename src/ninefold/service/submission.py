@@ -1,6 +1,6 @@
 """From a request to an accepted job, for every surface: rate limit, policy, idempotency, commit.
 
-A surface calls `accept` (or `submit`, which answers as the native API does) and shapes the answer.
+A surface calls `accept` (or `submit`, which answers as /api/v1 does) and shapes the answer.
 """
 
 import hashlib

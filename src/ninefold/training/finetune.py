@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ninefold.checkpoints.native import (
+from ninefold.checkpoints.model_folder import (
     ModelConfig,
     Network,
     load_state,

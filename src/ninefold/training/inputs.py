@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ninefold.checkpoints.native import CONFIG_FILE, read_config
+from ninefold.checkpoints.model_folder import CONFIG_FILE, read_config
 from ninefold.corpus.build import PICTURES_FILE, RECORDS_FILE
 from ninefold.errors import CheckpointError, UserError
 

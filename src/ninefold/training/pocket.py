@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ninefold.checkpoints.native import ModelConfig, Network, read_config, save_model
-from ninefold.checkpoints.native import load_state as load_network
+from ninefold.checkpoints.model_folder import ModelConfig, Network, read_config, save_model
+from ninefold.checkpoints.model_folder import load_state as load_network
 from ninefold.corpus.build import is_built
 from ninefold.corpus.lexicon import LEXICON_FILE, read_lexicon
 from ninefold.corpus.phrases import build_table

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from ninefold.checkpoints.load import load_clip, load_vqgan
-from ninefold.checkpoints.native import (
+from ninefold.checkpoints.model_folder import (
     ModelConfig,
     Network,
     load_state,

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ninefold.checkpoints.native import (
+from ninefold.checkpoints.model_folder import (
     Network,
     load_state,
     read_config,

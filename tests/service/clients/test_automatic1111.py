@@ -30,7 +30,7 @@ def make_settings(make_settings: MakeSettings) -> MakeSettings:
     """Settings with the surface, which is off unless it is asked for."""
 
     def make(**given: Any) -> Any:
-        return make_settings(**{"surfaces": "native,automatic1111", **given})
+        return make_settings(**{"surfaces": "api_v1,automatic1111", **given})
 
     return make
 

@@ -220,7 +220,7 @@ async def test_a_service_that_stops_is_asked_again(
 async def test_a_surface_that_is_switched_off_is_not_there(
     database_url: URL, make_settings: MakeSettings, transport: Counting
 ) -> None:
-    settings = make_settings(surfaces="native,craiyon")
+    settings = make_settings(surfaces="api_v1,craiyon")
     async with (
         running_service(settings, database_url) as service,
         client_of(service, transport) as client,

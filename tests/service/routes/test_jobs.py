@@ -1,4 +1,4 @@
-"""Laws of the native API's jobs, from asking to the last event."""
+"""Laws of jobs of /api/v1, from asking to the last event."""
 
 import asyncio
 

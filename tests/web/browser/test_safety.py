@@ -230,7 +230,7 @@ def asking_for_work(site: Site) -> Iterator[None]:
     before = gateway.limits, gateway.commits
     changes = {"proof_of_work_above": "1/hour", "proof_of_work_steps": 20_000}
     gateway.limits = RateLimits(gateway.settings.model_copy(update=changes), "a secret of tests")
-    gateway.commits = GroupCommit(gateway.database, gateway.reception, gateway.limits)
+    gateway.commits = GroupCommit(gateway.database, gateway.admission, gateway.limits)
     yield
     gateway.limits, gateway.commits = before
 

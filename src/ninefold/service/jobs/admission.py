@@ -42,7 +42,7 @@ class JobSpec:
     """Sampling parameters that are set, and perhaps `preset`."""
     seed: int | None = None
     model: str | None = None
-    surface: str = "native"
+    surface: str = "api_v1"
     trace: str | None = None
 
 

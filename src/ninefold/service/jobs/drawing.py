@@ -307,7 +307,7 @@ class JobDrawing:
             model_name=info.model_name,
             model_sha256=info.model_sha256,
             dtype=info.dtype,
-            native_size=info.picture_size,
+            drawn_size=info.picture_size,
             notices=(),
         )
 

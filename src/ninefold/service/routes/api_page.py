@@ -1,4 +1,4 @@
-"""The page that shows the native API for trying out, with all that it loads: it asks nobody else.
+"""The page that shows the API for trying out, with all that it loads: it asks nobody else.
 
 FastAPI's own loads Swagger UI from a content network. Ours has it beside (web/api_page).
 """

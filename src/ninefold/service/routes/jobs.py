@@ -1,4 +1,4 @@
-"""The native API's jobs: ask for pictures, look, follow, cancel.
+"""The jobs of /api/v1: ask for pictures, look, follow, cancel.
 
 Wiring only: what happens to a job is in `jobs/`.
 """

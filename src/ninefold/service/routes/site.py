@@ -5,7 +5,7 @@ from ninefold.service.routes import gallery, pages, report_form, site_files
 from ninefold.service.surfaces import SurfaceRoutes
 
 SURFACE = SurfaceRoutes(
-    name="native",
+    name="api_v1",
     routers=(gallery.router, site_files.router, pages.router, report_form.router),
     paths=("/",),
     render=render_page_problem,

@@ -99,7 +99,7 @@ async def accept_in_time(
             429,
             "too_busy",
             f"The pictures would take about {math.ceil(job.eta_s / 60)} minutes, which is longer "
-            "than this connection can be held; ask later, or use the native API.",
+            "than this connection can be held; ask later, or use /api/v1.",
             retry_after_s=job.eta_s - patience_s,
             extra={"expected_wait_s": round(job.eta_s, 1)},
         )

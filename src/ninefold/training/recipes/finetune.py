@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from ninefold.checkpoints.load import load_dallebart, load_vqgan
-from ninefold.checkpoints.native import read_config
+from ninefold.checkpoints.model_folder import read_config
 from ninefold.corpus.build import read_records
 from ninefold.corpus.render import flatten
 from ninefold.data.token_dataset import TokenDataset
@@ -47,7 +47,7 @@ class FinetuneTask:
         sizes = config.dallebart
         self.records = read_records(corpus)
         rgba = np.load(corpus / "pictures.npy", mmap_mode="r")
-        size = config.native_size
+        size = config.drawn_size
         if rgba.shape[1] != size:
             raise UserError(
                 f"{corpus} holds pictures of {rgba.shape[1]} pixels, but {config.name} draws "

@@ -71,9 +71,9 @@ class ModelConfig:
                 f"image_length is {self.dallebart.image_length}, but a picture has a square number "
                 "of codes."
             )
-        if self.native_size > self.picture_size:
+        if self.drawn_size > self.picture_size:
             raise ValueError(
-                f"{grid_size}×{grid_size} codes are {self.native_size} pixels, but picture_size is "
+                f"{grid_size}×{grid_size} codes are {self.drawn_size} pixels, but picture_size is "
                 f"{self.picture_size}."
             )
         if self.vqgan.n_embed > self.dallebart.image_vocab_size:
@@ -83,7 +83,7 @@ class ModelConfig:
             )
 
     @property
-    def native_size(self) -> int:
+    def drawn_size(self) -> int:
         """Side in pixels of the pictures as they are drawn."""
         return math.isqrt(self.dallebart.image_length) * self.vqgan.downsampling
 
