@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import ninefold
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "ninefold"
@@ -92,7 +93,7 @@ def test_layers_import_only_lower_ones() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr

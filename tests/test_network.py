@@ -12,6 +12,7 @@ import pytest
 
 from ninefold.errors import UserError
 from ninefold.network import explain, open_client, proxy_for, require_token, without_password
+from tests.patience import PATIENCE_S
 
 VARIABLES = [
     *(f"{kind}_PROXY" for kind in ("HTTP", "HTTPS", "ALL", "NO")),
@@ -50,7 +51,7 @@ def port() -> Iterator[int]:
 
 
 def get(address: str) -> str:
-    with open_client(timeout=60) as client:
+    with open_client(timeout=PATIENCE_S) as client:
         return client.get(address).text
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.patience import PATIENCE_S
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 """The one revision that every repository has."""
 
@@ -206,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not with_body:
             return
         if fault.gate:
-            fault.gate.wait(60)
+            fault.gate.wait(PATIENCE_S)
         body = content[start:]
         if fault.is_corrupt:
             body = bytes([body[0] ^ 1]) + body[1:]

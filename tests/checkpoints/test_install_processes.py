@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.checkpoints.installing import BLUEPRINT, MINI, nothing_is_left, pull
 from tests.checkpoints.standin_hub import Fault, StandinHub
+from tests.patience import PATIENCE_S
 
 PULL = """
 import pickle, resource, sys
@@ -56,7 +57,7 @@ def _line(process: subprocess.Popen[bytes]) -> str:
 
 
 def _finish(process: subprocess.Popen[bytes]) -> list[str]:
-    out, errors = process.communicate(timeout=120)
+    out, errors = process.communicate(timeout=PATIENCE_S)
     assert errors == b""
     return out.decode().splitlines()
 

@@ -9,6 +9,7 @@ from filelock import FileLock
 
 from ninefold.checkpoints.model_place import ModelPlace
 from ninefold.errors import CheckpointError, UserError
+from tests.patience import PATIENCE_S
 
 
 def _make(folder: Path, mark: str = "new") -> None:
@@ -111,11 +112,11 @@ def test_waiting_for_a_process_that_fails_is_not_in_vain(place: ModelPlace, tmp_
     def hold() -> None:
         with FileLock(locks / "tiny.v1.lock"):
             held.set()
-            wanted.wait(10)
+            assert wanted.wait(PATIENCE_S)
 
     other = threading.Thread(target=hold)
     other.start()
-    held.wait(10)
+    assert held.wait(PATIENCE_S)
     assert place.fill(_make, on_wait=wanted.set)
     other.join()
     assert _mark(place) == "new"

@@ -14,6 +14,7 @@ from torch import Tensor
 from ninefold.checkpoints.model_folder import ModelConfig, Network, save_model
 from ninefold.cli import main
 from tests import tiny
+from tests.patience import PATIENCE_S
 
 COMMAND = "import sys; from ninefold.cli import main; sys.exit(main())"
 VOCABULARY = 327
@@ -98,7 +99,7 @@ def ninefold_process(workplace: Path) -> RunProcess:
             input=standard_input,
             capture_output=True,
             encoding="utf-8",
-            timeout=300,
+            timeout=PATIENCE_S,
             check=False,
         )
         return Result(done.returncode, done.stdout, done.stderr)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import COMMAND
+from tests.patience import PATIENCE_S
 
 PROBE = """
 import os, sys
@@ -32,7 +33,7 @@ def run(command: str, closed: str, folder: Path) -> tuple[int, str, str]:
     done = subprocess.run(
         call if command == PROBE else [*call, *folder.joinpath("arguments").read_text().split()],
         cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
-        encoding="utf-8", timeout=300, check=False,
+        encoding="utf-8", timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
 

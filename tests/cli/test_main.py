@@ -19,6 +19,7 @@ from ninefold.drawing import Drawing
 from ninefold.errors import CheckpointError
 from ninefold.pipeline import TextToImage
 from tests.cli.conftest import COMMAND, RunInside, RunProcess
+from tests.patience import PATIENCE_S
 
 HEAVY = ("torch", "numpy", "PIL", "tokenizers", "safetensors", "huggingface_hub", "transformers")
 ENDLESS = "a cat\n" * 500
@@ -159,7 +160,7 @@ def test_an_interruption_keeps_what_was_drawn(workplace: Path) -> None:
         assert process.stdout is not None
         first = process.stdout.readline().strip()
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=300)
+        _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert "Stopped; what was drawn before is kept" in err
     assert "Traceback" not in err

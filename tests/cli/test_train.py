@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.cli.conftest import COMMAND, RunInside
+from tests.patience import PATIENCE_S
 from tests.training.conftest import write_corpus
 
 
@@ -65,7 +66,7 @@ def test_a_terminated_stage_saves_and_can_go_on(workplace: Path, corpus: Path) -
         assert process.stderr is not None
         assert process.stderr.readline().strip() == "stage vqgan"
         process.send_signal(signal.SIGTERM)
-        err = process.communicate(timeout=300)[1]
+        err = process.communicate(timeout=PATIENCE_S)[1]
     assert process.returncode == 130
     assert "saving before the next step" in err
     state = torch.load(workplace / "runs/vqgan/state.pt", weights_only=True)

@@ -28,6 +28,7 @@ from ninefold.generation.params import SamplingParams
 from ninefold.painting import Painter
 from ninefold.pipeline import TextToImage
 from tests.native_kinds import backends
+from tests.patience import PATIENCE_S
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ def in_time(task: Awaitable[T]) -> T:
     """Run a test's coroutine, which must not take long."""
 
     async def limited() -> T:
-        return await asyncio.wait_for(task, 300)
+        return await asyncio.wait_for(task, PATIENCE_S)
 
     return asyncio.run(limited())
 

@@ -15,6 +15,7 @@ from ninefold.engine.threads import ThreadShare
 from ninefold.errors import NinefoldError
 from ninefold.painting import Painter
 from tests.engine.harness import CONFIG
+from tests.patience import PATIENCE_S
 from tests.tiny import build_vqgan
 
 CODES = tuple(range(16))
@@ -32,7 +33,7 @@ class SlowPainter(Painter):
 
     def wait(self, what: str) -> None:
         self.has_begun.release()
-        assert self.may_paint.acquire(timeout=120)
+        assert self.may_paint.acquire(timeout=PATIENCE_S)
         self.log.append(what)
         if self.failure is not None:
             raise self.failure
@@ -73,7 +74,7 @@ def test_pictures_go_before_previews_and_the_oldest_previews_are_dropped(
     decoder: ImageDecoder, painter: SlowPainter, results: "queue.Queue[PaintResult]"
 ) -> None:
     decoder.paint(picture("a", 0))
-    assert painter.has_begun.acquire(timeout=120)
+    assert painter.has_begun.acquire(timeout=PATIENCE_S)
     for index in (1, 2, 3):
         decoder.preview(PreviewJob("a", index, CODES[:4]))
     decoder.preview(PreviewJob("a", 3, CODES[:8]))  # newer than the one that waits
@@ -81,7 +82,7 @@ def test_pictures_go_before_previews_and_the_oldest_previews_are_dropped(
     decoder.paint(picture("b", 5))
     assert decoder.num_pending == 2
     painter.may_paint.release(100)
-    told = [results.get(timeout=120) for _ in range(4)]
+    told = [results.get(timeout=PATIENCE_S) for _ in range(4)]
     assert painter.log == ["picture 0", "picture 2", "picture 5", "preview 3 of 8"]
     assert [bool(result.pictures) for result in told] == [True, True, True, False]
     assert decoder.num_previews_dropped == 2
@@ -92,13 +93,13 @@ def test_nothing_is_painted_for_a_request_that_was_ended(
     decoder: ImageDecoder, painter: SlowPainter, results: "queue.Queue[PaintResult]"
 ) -> None:
     decoder.paint(picture("a", 0))
-    assert painter.has_begun.acquire(timeout=120)
+    assert painter.has_begun.acquire(timeout=PATIENCE_S)
     decoder.paint(picture("gone", 1))
     decoder.preview(PreviewJob("gone", 2, CODES[:4]))
     decoder.paint(picture("b", 3))
     decoder.forget("gone")
     painter.may_paint.release(100)
-    assert [results.get(timeout=120).request_id for _ in range(2)] == ["a", "b"]
+    assert [results.get(timeout=PATIENCE_S).request_id for _ in range(2)] == ["a", "b"]
     assert painter.log == ["picture 0", "picture 3"]
 
 
@@ -116,11 +117,11 @@ def test_a_failure_is_a_result_and_the_next_job_is_done(
     painter.failure = error
     painter.may_paint.release(1)
     decoder.paint(picture("a", 0))
-    assert message in results.get(timeout=120).failure
+    assert message in results.get(timeout=PATIENCE_S).failure
     painter.failure = None
     painter.may_paint.release(1)
     decoder.preview(PreviewJob("a", 1, CODES[:2]))
-    assert results.get(timeout=120).preview is not None
+    assert results.get(timeout=PATIENCE_S).preview is not None
 
 
 def test_squares_are_painted_as_one_picture_after_another_and_whole() -> None:
@@ -129,7 +130,7 @@ def test_squares_are_painted_as_one_picture_after_another_and_whole() -> None:
     decoder = ImageDecoder(painter, results.put, max_previews=2, threads=ThreadShare(1))
     codes = tuple(tuple((index + shift) % 64 for index in range(16)) for shift in range(4))
     decoder.paint(PaintJob("a", (0, 1, 2, 3), codes, None, is_square=True))
-    pictures = results.get(timeout=120).pictures
+    pictures = results.get(timeout=PATIENCE_S).pictures
     expected = painter.paint_square(torch.tensor(codes), (0, 1, 2, 3))
     assert [p.image.tobytes() for p in pictures] == [p.image.tobytes() for p in expected]
     decoder.close()

@@ -8,6 +8,7 @@ import torch
 
 from ninefold.engine.threads import ThreadShare, wide_threads
 from tests.engine.test_step_threads import calm
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture(autouse=True)
@@ -35,19 +36,19 @@ def test_fewer_paint_while_there_is_something_to_decode(total: int, while_decodi
     def paint() -> None:
         with share.painting():
             began.release()
-            assert may_end.wait(120)
+            assert may_end.wait(PATIENCE_S)
 
     share.set_decoding(True)
     painters = [threading.Thread(target=paint) for _ in range(total)]
     for painter in painters:
         painter.start()
-    assert all(began.acquire(timeout=120) for _ in range(while_decoding))
+    assert all(began.acquire(timeout=PATIENCE_S) for _ in range(while_decoding))
     assert not began.acquire(timeout=0.05)
     share.set_decoding(False)
-    assert all(began.acquire(timeout=120) for _ in range(total - while_decoding))
+    assert all(began.acquire(timeout=PATIENCE_S) for _ in range(total - while_decoding))
     may_end.set()
     for painter in painters:
-        painter.join(120)
+        painter.join(PATIENCE_S)
 
 
 def test_the_last_picture_may_take_idle_threads_for_what_does_not_depend_on_them() -> None:

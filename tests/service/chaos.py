@@ -28,6 +28,7 @@ from ninefold.service.store.database import connection_string, migrate
 from ninefold.service.store.embedded import EmbeddedPostgres
 from ninefold.service.store.objects import FOLDER, picture_key
 from ninefold.service.supervisor import LIFELINE_FD, LISTENER_FD, open_listener
+from tests.patience import PATIENCE_S
 
 HEARTBEAT_S, STALLED_S = 0.4, 2.0
 COUNT = 2
@@ -132,7 +133,7 @@ class Trial:
         """SIGTERM a process, wait for it to end by itself, and start another."""
         self.processes[role].terminate()
         # uvicorn raises the signal again at its end, and a process that starts has no handler yet.
-        code = self.processes[role].wait(120)
+        code = self.processes[role].wait(PATIENCE_S)
         last = (self.folder / f"{role}.log").read_text(errors="replace")[-2000:]
         assert code in (0, -signal.SIGTERM), f"{role} ended with {code}:\n{last}"
         self.start(role)
@@ -170,13 +171,13 @@ class Trial:
 
     # --- asking
 
-    async def wait_until_ready(self, timeout_s: float = 90) -> None:
+    async def wait_until_ready(self, timeout_s: float = PATIENCE_S) -> None:
         """Wait for the gateway and every worker."""
         async with asyncio.timeout(timeout_s):
             while self.count("SELECT count(*) FROM workers") < self.num_workers:
                 await asyncio.sleep(0.2)
 
-    async def wait_until_answered(self, timeout_s: float = 60) -> None:
+    async def wait_until_answered(self, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the gateway answers."""
         async with asyncio.timeout(timeout_s), httpx2.AsyncClient(timeout=timeout_s) as http:
             while True:
@@ -201,24 +202,40 @@ class Trial:
     async def _ask(self, http: httpx2.AsyncClient, number: int) -> None:
         body = {"prompt": numbered_prompt(number), "seed": number, "settings": {"count": COUNT}}
         headers = {"Idempotency-Key": f"job-{number}", "User-Agent": "trial"}
-        for _ in range(200):
-            try:
-                answer = await http.post("/api/v1/jobs", json=body, headers=headers)
-            except httpx2.HTTPError:
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                with contextlib.suppress(httpx2.HTTPError):
+                    answer = await http.post("/api/v1/jobs", json=body, headers=headers)
+                    if answer.status_code == 202:
+                        self.accepted[f"job-{number}"] = answer.json()["id"]
+                        return
+                    assert answer.status_code in (409, 503), answer.text
                 await asyncio.sleep(0.2)
-                continue
-            if answer.status_code == 202:
-                self.accepted[f"job-{number}"] = answer.json()["id"]
-                return
-            assert answer.status_code in (409, 503), answer.text
-            await asyncio.sleep(0.2)
-        raise AssertionError(f"job {number} was never accepted")
 
-    async def wait_for_end(self, timeout_s: float) -> None:
-        """Wait until no job is left to do."""
-        async with asyncio.timeout(timeout_s):
-            while self.active() > 0:
-                await asyncio.sleep(0.2)
+    async def wait_for_end(self, timeout_s: float = PATIENCE_S, num_left: int = 0) -> None:
+        """Wait until no more jobs than these are left to do, however long that takes.
+
+        Args:
+            timeout_s: seconds in which at least one more job must end.
+            num_left: of jobs that need not end.
+        """
+        left = self.active()
+        while left > num_left:
+            async with asyncio.timeout(timeout_s):
+                while (now := self.active()) >= left:
+                    await asyncio.sleep(0.2)
+            left = now
+
+    async def wait_until_drawing(self, num_workers: int) -> None:
+        """Wait until so many workers that are alive draw something, or all is drawn."""
+        drawing = (
+            "SELECT count(DISTINCT w.id) FROM jobs j JOIN workers w ON w.id = j.worker_id "
+            "WHERE j.status = 'drawing' "
+            f"AND w.heartbeat_at > now() - interval '{STALLED_S} seconds'"
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            while self.count(drawing) < num_workers and (self.active() or not self.accepted):
+                await asyncio.sleep(0.1)
 
     def active(self) -> int:
         """Return how many jobs have not ended."""
@@ -226,7 +243,8 @@ class Trial:
 
     def count(self, query: str) -> int:
         """Return the number that a query gives, waiting for a database that restarts."""
-        for _ in range(600):
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
             try:
                 with psycopg.connect(connection_string(self.postgres.url)) as connection:
                     row = connection.execute(query.encode()).fetchone()

@@ -102,7 +102,7 @@ def make_settings(tiny_model: Path, tmp_path: Path) -> MakeSettings:
             "model": str(tiny_model),
             "data": tmp_path / "data",
             "heartbeat_s": 0.2,
-            "stalled_s": 1.0,
+            "stalled_s": 60.0,  # a busy machine keeps a heartbeat waiting
             "drain_s": 2.0,
             "storage_patience_s": 2.0,
             "anonymous_rate": "10000/minute",

@@ -28,6 +28,7 @@ from ninefold.service.settings import Settings
 from ninefold.service.store.database import build_async_engine
 from ninefold.service.store.objects import Objects
 from ninefold.service.surfaces import SurfaceRoutes
+from tests.patience import PATIENCE_S
 
 SECRET = "a secret of tests, and of nothing else"
 
@@ -88,7 +89,7 @@ class RunningService:
         job: dict[str, Any] = answer.json()
         return job
 
-    async def events(self, job_id: str, after: int = 0, timeout_s: float = 30) -> list[Any]:
+    async def events(self, job_id: str, after: int = 0, timeout_s: float = PATIENCE_S) -> list[Any]:
         """Follow a job to its end by server-sent events and return them."""
         found = []
         async with asyncio.timeout(timeout_s):
@@ -96,7 +97,7 @@ class RunningService:
                 found.append(event)
         return found
 
-    async def ended(self, job_id: str, timeout_s: float = 30) -> dict[str, Any]:
+    async def ended(self, job_id: str, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         """Wait until a job has ended and return it."""
         last = (await self.events(job_id, timeout_s=timeout_s))[-1]
         job: dict[str, Any] = last["job"]
@@ -109,7 +110,7 @@ async def stream_events(
     """Yield a job's events as a browser's EventSource would, without connecting again."""
     headers = {"Last-Event-ID": str(after)} if after else {}
     url = f"/api/v1/jobs/{job_id}/events"
-    async with http.stream("GET", url, headers=headers, timeout=60) as answer:
+    async with http.stream("GET", url, headers=headers, timeout=PATIENCE_S) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
         frame: dict[str, str] = {}
@@ -153,6 +154,6 @@ async def running_service(
             await serving
 
         stack.push_async_callback(end)
-        client = httpx2.AsyncClient(base_url=address, timeout=30)
+        client = httpx2.AsyncClient(base_url=address, timeout=PATIENCE_S)
         http = await stack.enter_async_context(client)
         yield RunningService(settings, url, address, gateway, server, http, stack)

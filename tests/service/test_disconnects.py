@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from ninefold.service.routes import gradio
 from ninefold.service.store.tables import Job
+from tests.patience import PATIENCE_S
 from tests.service.conftest import MakeSettings
 from tests.service.fake_engine import FakeEngine
 from tests.service.running import RunningService
@@ -61,7 +62,7 @@ async def statuses(service: RunningService) -> list[str]:
 
 async def until(service: RunningService, expected: list[str]) -> None:
     """Wait until the jobs are in these states, in the order of their acceptance."""
-    async with asyncio.timeout(300):
+    async with asyncio.timeout(PATIENCE_S):
         while await statuses(service) != expected:
             await asyncio.sleep(0.02)
 
@@ -74,7 +75,7 @@ async def test_a_drawing_whose_client_has_gone_is_cancelled(service: RunningServ
         async with sent(service, "POST", path, body):
             await until(service, ["cancelled"] * number + ["drawing"])
         await until(service, ["cancelled"] * (number + 1))
-    async with asyncio.timeout(300):
+    async with asyncio.timeout(PATIENCE_S):
         while engine.active or service.gateway.watches:
             await asyncio.sleep(0.02)
 
@@ -94,10 +95,10 @@ async def test_who_stays_gets_pictures_and_nothing_is_left_watching(
 ) -> None:
     for path, body in REQUESTS.items():
         path = path.format(model=drawing_service.gateway.facts.name)
-        answer = await drawing_service.http.post(path, json=body, timeout=300)
+        answer = await drawing_service.http.post(path, json=body, timeout=PATIENCE_S)
         assert answer.status_code == 200, answer.text
     assert await statuses(drawing_service) == ["done"] * len(REQUESTS)
-    async with asyncio.timeout(300):
+    async with asyncio.timeout(PATIENCE_S):
         while drawing_service.gateway.watches:
             await asyncio.sleep(0.02)
 
@@ -123,7 +124,7 @@ async def test_jobs_of_api_v1_go_on_without_anybody_following(
     job = await service.post(PROMPT)
     async with sent(service, "GET", f"/api/v1/jobs/{job['id']}/events") as reader:
         await reader.readuntil(b"started")
-    async with asyncio.timeout(300):
+    async with asyncio.timeout(PATIENCE_S):
         while service.gateway.event_streams.count:
             service.gateway.event_streams._wakeups[job["id"]].copy().pop().set()
             await asyncio.sleep(0.02)
@@ -162,7 +163,7 @@ async def test_a_session_that_is_followed_again_goes_on(
         async with sent(service, "GET", path) as earlier:
             for reader in (earlier, later):
                 await reader.readuntil(b"estimation")
-        async with asyncio.timeout(300):
+        async with asyncio.timeout(PATIENCE_S):
             while len(service.gateway.watches) > 1:
                 await asyncio.sleep(0.02)
         assert await statuses(service) == ["queued"]

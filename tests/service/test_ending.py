@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from ninefold.service.ending import end_tasks
+from tests.patience import PATIENCE_S
 
 
 async def lose(cancellations: int) -> None:
@@ -22,7 +23,7 @@ def test_a_lost_cancellation_is_made_up_for() -> None:
     async def run() -> list[asyncio.Task[None]]:
         tasks = [asyncio.create_task(work) for work in (lose(0), lose(1), fail())]
         await asyncio.sleep(0.05)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await end_tasks(tasks)
         return tasks
 

@@ -14,6 +14,7 @@ from ninefold.service.disk import Ballast
 from ninefold.service.room import Room
 from ninefold.service.store.database import migrate
 from ninefold.service.store.embedded import EmbeddedPostgres
+from tests.patience import PATIENCE_S
 from tests.service.conftest import MakeSettings, open_folder
 from tests.service.fake_engine import FakeEngine
 from tests.service.running import RunningService, running_service
@@ -101,7 +102,7 @@ async def _live_through_a_full_disk(service: RunningService, folder: Path) -> No
     assert not (await service.job(drawn))["ended_at"]
     filler.unlink()
     for job_id in (drawn, waiting):
-        job = await service.ended(job_id, timeout_s=300)
+        job = await service.ended(job_id, timeout_s=PATIENCE_S)
         assert (job["status"], len(job["pictures"])) == ("done", 9)
     assert (await service.ended((await service.post("a hat"))["id"]))["status"] == "done"
 

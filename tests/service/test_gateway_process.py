@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from tests.patience import PATIENCE_S
+
 PROBE = """
 import sys
 import ninefold.service.gateway_process, ninefold.service.supervisor, ninefold.service.__main__
@@ -14,6 +16,10 @@ sys.exit(", ".join(heavy) or None)
 
 def test_the_gateway_imports_no_torch() -> None:
     result = subprocess.run(
-        [sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", PROBE],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert result.returncode == 0, result.stderr

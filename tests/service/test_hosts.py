@@ -9,6 +9,7 @@ from sqlalchemy import URL
 
 from ninefold.service.hosts import AllowedHosts
 from ninefold.service.settings import Settings
+from tests.patience import PATIENCE_S
 from tests.service.conftest import MakeSettings
 from tests.service.fake_engine import FakeEngine
 from tests.service.running import RunningService, running_service
@@ -84,7 +85,7 @@ async def test_a_form_of_another_site_cancels_nothing(
         await service.add_worker(FakeEngine(step_s=0.05))
         body = {"prompt": "a red apple", "batch_size": 1}
         drawing = asyncio.create_task(service.http.post("/sdapi/v1/txt2img", json=body))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while not (await service.http.get("/sdapi/v1/progress")).json()["state"]["job_count"]:
                 await asyncio.sleep(0.02)
         for path in ("/sdapi/v1/interrupt", "/sdapi/v1/skip"):
@@ -127,7 +128,7 @@ async def test_own_pages_programs_and_sites_of_the_settings_may_ask(
 
 
 async def ask_as_newcomer(service: RunningService, prompt: str, key: str) -> httpx2.Response:
-    async with httpx2.AsyncClient(base_url=service.address, timeout=60) as newcomer:
+    async with httpx2.AsyncClient(base_url=service.address, timeout=PATIENCE_S) as newcomer:
         return await newcomer.post(
             "/api/v1/jobs",
             json={"prompt": prompt, "seed": 1},

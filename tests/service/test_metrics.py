@@ -12,6 +12,7 @@ from prometheus_client.mmap_dict import MmapedDict
 from ninefold.service import metric_files, metrics
 from ninefold.service.metric_files import FIRST_BYTES, AllocatedCounts
 from ninefold.service.metrics import Counts
+from tests.patience import PATIENCE_S
 from tests.small_disk import small_disk
 
 
@@ -88,7 +89,7 @@ def test_a_process_lives_on_where_the_disk_is_full(tmp_path: Path, when: str) ->
             [sys.executable, "-c", COUNT, str(tmp_path), when],
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=PATIENCE_S,
             check=False,
         )
     assert result.returncode == 0, result.stderr

@@ -15,6 +15,7 @@ from ninefold.service.jobs.safe_steps import judge_by
 from ninefold.service.store.clock import ago
 from ninefold.service.store.memory import MemoryCache
 from ninefold.service.store.tables import Job
+from tests.patience import PATIENCE_S
 from tests.service.conftest import MakeSettings
 from tests.service.fake_engine import FakeEngine, paint
 from tests.service.running import RunningService, running_service, stream_events
@@ -49,7 +50,7 @@ async def service(database_url: URL, make_settings: MakeSettings) -> AsyncIterat
 @pytest.fixture
 async def stranger(service: RunningService) -> AsyncIterator[httpx2.AsyncClient]:
     """Somebody with a cookie of their own."""
-    async with httpx2.AsyncClient(base_url=service.address, timeout=30) as http:
+    async with httpx2.AsyncClient(base_url=service.address, timeout=PATIENCE_S) as http:
         assert (await http.post("/api/v1/jobs", json={"prompt": "a castle"})).status_code == 202
         yield http
 

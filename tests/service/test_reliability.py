@@ -15,6 +15,7 @@ from ninefold.service.jobs.reaper import Reaper
 from ninefold.service.jobs.worker import Worker
 from ninefold.service.store.clock import ago
 from ninefold.service.store.tables import Job, WorkerRow
+from tests.patience import PATIENCE_S
 from tests.service.conftest import MakeSettings
 from tests.service.fake_engine import BUG, FakeEngine
 from tests.service.running import RunningService, running_service
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def until_drawing(engine: FakeEngine) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not engine.drawn:
             await asyncio.sleep(0.01)
 
@@ -35,7 +36,7 @@ async def test_a_worker_that_wakes_late_changes_nothing(service: RunningService)
     await until_drawing(sleeper)
     mute(asleep)
     async with service.gateway.database.begin() as connection:
-        silent = update(WorkerRow).where(WorkerRow.id == asleep.id).values(heartbeat_at=ago(60))
+        silent = update(WorkerRow).where(WorkerRow.id == asleep.id).values(heartbeat_at=ago(3600))
         await connection.execute(silent)
     other = FakeEngine()
     await service.add_worker(other)
@@ -45,7 +46,7 @@ async def test_a_worker_that_wakes_late_changes_nothing(service: RunningService)
     before = await service.events(job["id"])
     assert sleeper.may_go_on is not None
     sleeper.may_go_on.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while sleeper.active:
             await asyncio.sleep(0.01)
     assert await service.events(job["id"]) == before
@@ -118,7 +119,7 @@ async def test_streams_end_when_the_gateway_stops_and_can_be_resumed(
         following = asyncio.create_task(service.events(job["id"]))
         await asyncio.sleep(0.3)
         service.server.drain()
-        events = await asyncio.wait_for(following, 10)
+        events = await asyncio.wait_for(following, PATIENCE_S)
         assert [event["type"] for event in events] == ["position"]
     async with running_service(settings, database_url) as service:
         await service.add_worker(FakeEngine())

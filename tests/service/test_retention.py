@@ -17,6 +17,7 @@ from ninefold.service.store.gallery_tables import Visit
 from ninefold.service.store.memory import MemoryCache
 from ninefold.service.store.objects import Objects, StorageError
 from ninefold.service.store.tables import IdempotencyKey, Job, Round, Share
+from tests.patience import PATIENCE_S
 from tests.service.conftest import MakeSettings
 from tests.service.fake_engine import FakeEngine
 from tests.service.running import RunningService, running_service
@@ -136,9 +137,11 @@ async def test_a_grid_that_is_made_while_its_job_is_forgotten_is_not_kept(
     hand = hand_of(drawing_service)
     put = Objects.put
 
-    async def forget_and_put(self: Objects, key: str, data: bytes) -> None:
+    async def forget_and_put(
+        self: Objects, key: str, data: bytes, patience_s: float | None = None
+    ) -> None:
         await hand.forget(job["id"])
-        await put(self, key, data)
+        await put(self, key, data, patience_s)
 
     monkeypatch.setattr(Objects, "put", forget_and_put)
     assert (await drawing_service.http.get(job["grid_url"])).status_code == 404
@@ -183,7 +186,7 @@ async def test_a_running_service_removes_what_is_old_by_itself_while_it_draws(
             never_begun = update(Job).where(Job.id == abandoned)
             await connection.execute(never_begun.values(status="queued", ended_at=None))
             await connection.execute(update(Round).values(at=ago(2 * 3600)))
-        async with asyncio.timeout(300):
+        async with asyncio.timeout(PATIENCE_S):
             while await service.gateway.objects.keys("") or await service.gateway.reader.find(old):
                 await asyncio.sleep(0.05)
         assert await service.gateway.reader.find(abandoned) is None

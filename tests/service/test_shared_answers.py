@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
 from ninefold.service.shared_answers import SharedAnswers
+from tests.patience import PATIENCE_S
 
 
 class Counting:
@@ -128,7 +129,7 @@ async def test_who_asks_while_a_page_is_made_waits_for_it_but_for_no_slow_reader
     others = [asyncio.create_task(read(shared)) for _ in range(5)]
     await asyncio.sleep(0.01)
     app.may_go_on.set()
-    assert await asyncio.wait_for(asyncio.gather(*others), 1) == [b"1"] * 5
+    assert await asyncio.wait_for(asyncio.gather(*others), PATIENCE_S) == [b"1"] * 5
     assert not slow.done()
     reads_on.set()
     assert (await slow, app.count) == (b"1", 1)

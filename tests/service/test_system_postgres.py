@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import URL
 
 from ninefold.service.store.database import migrate, parse_database_url
+from tests.patience import PATIENCE_S
 from tests.service.conftest import MakeSettings
 from tests.service.fake_engine import FakeEngine
 from tests.service.running import running_service
@@ -57,7 +58,9 @@ def system_postgres() -> Iterator[URL]:
 
     def run(program: str, *arguments: str) -> None:
         command = [str(programs / program), *arguments]
-        subprocess.run(command, user=user, check=True, cwd=folder, capture_output=True, timeout=60)
+        subprocess.run(
+            command, user=user, check=True, cwd=folder, capture_output=True, timeout=PATIENCE_S
+        )
 
     data = folder / "data"
     run("initdb", "-D", str(data), "-U", "owner", "-A", "scram-sha-256", f"--pwfile={password}")

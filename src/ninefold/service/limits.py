@@ -141,7 +141,7 @@ class RateLimits:
             proof = await self._require_work(requester)
             for (rate, name, who), (item, _, _) in zip(counts, items, strict=True):
                 if not await self._limiter.test(item, name, *who, cost=cost):
-                    raise _too_many(await self._allowance(rate, name, *who))
+                    raise too_many(await self._allowance(rate, name, *who))
             for item, name, who in items:
                 await self._limiter.hit(item, name, *who, cost=cost)
             await self._count_work(requester, proof)
@@ -269,7 +269,8 @@ def parse_rate(text: str) -> RateLimitItem:
         raise UserError(f"{text!r} is no rate; write one such as 60/minute.") from None
 
 
-def _too_many(allowance: Allowance) -> Problem:
+def too_many(allowance: Allowance) -> Problem:
+    """Return the problem that nothing is left of a rate."""
     return Problem(
         429,
         "rate_limited",

@@ -35,7 +35,7 @@ async function outcome(call) {
 /** @param {object} members */
 const generate = (members) => outcome(() => client.images.generate({ n: 1, ...members }));
 
-/** Ask for two pictures at once, which is more than the test's rate allows. */
+/** Ask for two pictures at once, one of which the test turns away at first. */
 const hurry = () =>
   Promise.all(["a pear", "a plum"].map((prompt) => client.images.generate({ prompt })));
 

@@ -12,6 +12,7 @@ from PIL import Image
 from sqlalchemy import URL
 
 from ninefold.service.administration import Administration
+from tests.patience import PATIENCE_S
 from tests.service.conftest import MakeSettings
 from tests.service.fake_engine import CANNOT, SIZE, FakeEngine
 from tests.service.running import RunningService, running_service
@@ -103,21 +104,23 @@ async def test_progress_is_shown_and_an_interruption_ends_it(service: RunningSer
     assert 0 < state["progress"] < 1
     assert state["state"]["sampling_steps"] == 16
     await asyncio.to_thread(watching.skip)
-    first = await asyncio.wait_for(asking, 10)
+    first = await asyncio.wait_for(asking, PATIENCE_S)
     assert (first.images, first.info["all_prompts"]) == ([], [])
     assert await asyncio.to_thread(watching.interrupt) == {}
-    assert (await asyncio.wait_for(waiting, 10)).images == []
+    assert (await asyncio.wait_for(waiting, PATIENCE_S)).images == []
     assert (await asyncio.to_thread(watching.get_progress))["state"]["job_count"] == 0
 
 
 async def test_the_picture_so_far_is_a_preview(service: RunningService) -> None:
-    engine = FakeEngine(step_s=0.1)
+    engine = FakeEngine(may_end=asyncio.Event())
     await service.add_worker(engine)
     api, image = await client_of(service), None
     asking = asyncio.create_task(asyncio.to_thread(api.txt2img, prompt="a"))
-    while image is None and not asking.done():
-        image = (await asyncio.to_thread(api.get_progress))["current_image"]
-    assert image is not None
+    async with asyncio.timeout(PATIENCE_S):
+        while image is None:
+            image = (await asyncio.to_thread(api.get_progress))["current_image"]
+    assert engine.may_end is not None
+    engine.may_end.set()
     assert Image.open(io.BytesIO(base64.b64decode(image))).format == "PNG"
     assert (await asking).image.size == (SIZE, SIZE)
 
@@ -134,7 +137,7 @@ async def test_somebody_elses_drawing_is_not_seen(service: RunningService) -> No
     assert (await asyncio.to_thread(other.get_progress))["state"]["job_count"] == 0
     await asyncio.to_thread(other.interrupt)
     await service.add_worker(FakeEngine())
-    assert (await asyncio.wait_for(asking, 10)).images
+    assert (await asyncio.wait_for(asking, PATIENCE_S)).images
 
 
 @pytest.mark.parametrize(

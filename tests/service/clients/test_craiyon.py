@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from ninefold import __version__
+from tests.patience import PATIENCE_S
 from tests.service.fake_engine import CANNOT, SIZE, FakeEngine
 from tests.service.running import RunningService
 
@@ -29,7 +30,7 @@ async def test_craiyon_py_draws_and_saves(drawing_service: RunningService, tmp_p
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    output, errors = await asyncio.wait_for(process.communicate(), 60)
+    output, errors = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     assert process.returncode == 0, errors.decode()
     assert json.loads(output) == {"models": ["v1", "v3"], "next": ""}
     kinds = {"v1": "JPEG", "v1-async": "JPEG", "v3": "WEBP", "v3-async": "WEBP"}
@@ -107,10 +108,10 @@ async def test_what_is_being_drawn_when_the_service_stops_is_still_answered(
     engine = FakeEngine(may_go_on=asyncio.Event())
     await service.add_worker(engine)
     ask = service.http.post
-    drawn = asyncio.create_task(ask("/generate", json={"prompt": "first"}, timeout=60))
+    drawn = asyncio.create_task(ask("/generate", json={"prompt": "first"}))
     while not engine.drawn:
         await asyncio.sleep(0.01)
-    waiting = asyncio.create_task(ask("/generate", json={"prompt": "second"}, timeout=60))
+    waiting = asyncio.create_task(ask("/generate", json={"prompt": "second"}))
     while not (await service.http.get("/api/v1/status")).json()["queue_depth"]:
         await asyncio.sleep(0.01)
     service.server.drain()

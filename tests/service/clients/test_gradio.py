@@ -18,6 +18,7 @@ from gradio_client.utils import QueueError, Status
 from huggingface_hub import constants
 from PIL import Image
 
+from tests.patience import PATIENCE_S
 from tests.service.fake_engine import CANNOT, SIZE, FakeEngine
 from tests.service.running import RunningService
 
@@ -94,7 +95,7 @@ async def test_calls_of_one_session_follow_each_other_and_run_side_by_side(clien
 def is_cancelled(job: Any) -> bool:
     """Tell whether a job came to nothing; asyncio would take its error for a task's own."""
     try:
-        job.result(10)
+        job.result(PATIENCE_S)
     except (AppError, CancelledError):
         return True
     return False
@@ -126,7 +127,7 @@ async def test_place_and_progress_are_told_and_a_cancelled_job_is_cancelled(
     assert await asyncio.to_thread(is_cancelled, second)
     assert engine.may_go_on is not None
     engine.may_go_on.set()
-    gallery, _ = await asyncio.to_thread(first.result, 20)
+    gallery, _ = await asyncio.to_thread(first.result, PATIENCE_S)
     assert len(gallery) == 9
     assert [request.prompt for request in engine.drawn] == ["first"]
 
@@ -196,7 +197,7 @@ async def test_a_service_that_stops_ends_what_waits_with_an_error(
         await asyncio.sleep(0.02)
     service.gateway.event_streams.stop()
     with pytest.raises(AppError, match="restarting"):
-        await asyncio.to_thread(job.result, 10)
+        await asyncio.to_thread(job.result, PATIENCE_S)
 
 
 async def test_an_event_is_called_and_followed_by_itself(drawing_service: RunningService) -> None:

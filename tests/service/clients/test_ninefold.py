@@ -18,6 +18,7 @@ from ninefold.errors import CancelledError, NinefoldError, UserError
 from ninefold.pictures.png import parse_recipe, read_recipe
 from ninefold.safety.image_policy import Audience
 from ninefold.service.jobs.picture_steps import Judgement, PictureSteps
+from tests.patience import PATIENCE_S
 from tests.service.fake_engine import BREAKS, CANNOT, SIZE, FakeEngine, paint
 from tests.service.running import RunningService
 
@@ -94,7 +95,7 @@ async def test_a_stream_that_breaks_goes_on_where_it_was(
     event_streams._stopped_at = None
     assert engine.may_go_on is not None
     engine.may_go_on.set()
-    assert (await asyncio.wait_for(drawing, 20))["status"] == "done"
+    assert (await asyncio.wait_for(drawing, PATIENCE_S))["status"] == "done"
     assert seqs == list(range(1, len(seqs) + 1))
 
 
@@ -120,14 +121,14 @@ async def test_somebody_who_cancels_ends_it(service: RunningService, client: Cli
     with Client(service.address) as other, pytest.raises(UserError, match="may"):
         await beside(other.cancel, job["id"])
     assert (await beside(client.cancel, job["id"]))["status"] == "cancelled"
-    events = await asyncio.wait_for(waiting, 10)
+    events = await asyncio.wait_for(waiting, PATIENCE_S)
     assert events[-1]["type"] == "cancelled"
     drawing = asyncio.create_task(beside(client.draw, "a green pear"))
     while not (jobs := await hand_jobs(service)):
         await asyncio.sleep(0.02)
     await beside(client.cancel, jobs[0])
     with pytest.raises(CancelledError, match="cancelled at the service"):
-        await asyncio.wait_for(drawing, 10)
+        await asyncio.wait_for(drawing, PATIENCE_S)
 
 
 async def hand_jobs(service: RunningService) -> list[str]:
@@ -252,7 +253,7 @@ async def test_an_interruption_cancels_the_job(service: RunningService, workplac
         await asyncio.sleep(0.02)
     (job_id,) = worker._drawings
     process.send_signal(signal.SIGINT)
-    _, errors = await asyncio.wait_for(process.communicate(), 30)
+    _, errors = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     assert (process.returncode, "Stopped; nothing was drawn yet." in errors.decode()) == (130, True)
     assert (await service.job(job_id))["status"] == "cancelled"
     assert list(workplace.iterdir()) == []

@@ -10,6 +10,7 @@ from ninefold.service.administration import Administration
 from ninefold.service.jobs.fair_share import UNITS_PER_PICTURE
 from ninefold.service.store.tables import Job
 from ninefold.service.visitors import COOKIE
+from tests.patience import PATIENCE_S
 from tests.service.conftest import MakeSettings
 from tests.service.fake_engine import FakeEngine
 from tests.service.running import RunningService, running_service
@@ -189,11 +190,16 @@ async def ask_together(service: RunningService, asks: list[dict[str, Any]]) -> l
     """Send requests so that one transaction accepts them: while another waits for a lock."""
     database = service.gateway.database
     async with database.begin() as connection:
+        await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         await connection.execute(text("LOCK TABLE shares IN ACCESS EXCLUSIVE MODE"))
+        rounds = service.gateway.commits._rounds
         first = asyncio.create_task(service.http.post("/api/v1/jobs", json={"prompt": "first"}))
-        await asyncio.sleep(0.2)
-        rest = [asyncio.create_task(service.http.post("/api/v1/jobs", **ask)) for ask in asks]
-        await asyncio.sleep(0.5)
+        async with asyncio.timeout(PATIENCE_S):
+            while rounds._rounds is None or rounds._rounds.done() or rounds._waiting:
+                await asyncio.sleep(0.01)
+            rest = [asyncio.create_task(service.http.post("/api/v1/jobs", **ask)) for ask in asks]
+            while len(rounds._waiting) < len(asks):
+                await asyncio.sleep(0.01)
     assert (await first).status_code == 202
     return list(await asyncio.gather(*rest))
 

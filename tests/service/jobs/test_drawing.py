@@ -11,6 +11,7 @@ from sqlalchemy import URL, insert
 from ninefold.service.administration import Administration
 from ninefold.service.jobs.picture_steps import Judgement, PictureSteps
 from ninefold.service.store.tables import PictureRow
+from tests.patience import PATIENCE_S
 from tests.service.conftest import MakeSettings
 from tests.service.fake_engine import SIZE, FakeEngine
 from tests.service.running import RunningService, running_service
@@ -39,7 +40,7 @@ async def service(database_url: URL, make_settings: MakeSettings) -> AsyncIterat
 
 
 async def until_eight_are_taken(engine: FakeEngine) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while engine.num_taken < 8:
             await asyncio.sleep(0.01)
 
@@ -96,7 +97,7 @@ async def test_a_job_that_is_cancelled_late_leaves_nothing(service: RunningServi
     await service.http.delete(f"/api/v1/jobs/{job['id']}")
     ended = await service.ended(job["id"])
     assert (ended["status"], ended["pictures"]) == ("cancelled", [])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while engine.active:
             await asyncio.sleep(0.01)
     assert counting.batches == []

@@ -7,6 +7,7 @@ from sqlalchemy import event
 
 from ninefold.service.jobs import events
 from ninefold.service.jobs.events import Event, NewEvent, append, read_events, read_events_of_many
+from tests.patience import PATIENCE_S
 from tests.service.running import RunningService
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +29,7 @@ async def test_streams_of_many_jobs_are_served_by_few_looks(service: RunningServ
     # Two who follow one job, and one who knows its first event already.
     following = [asyncio.create_task(follow(job_id, 0)) for job_id in (*jobs, jobs[0])]
     following.append(asyncio.create_task(follow(jobs[0], 1)))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while service.gateway.event_streams.count < 14:
             await asyncio.sleep(0.01)
     statements: list[str] = []
@@ -38,7 +39,7 @@ async def test_streams_of_many_jobs_are_served_by_few_looks(service: RunningServ
         lambda *told: statements.append(told[2]),
     )
     await tell(service, jobs, "progress", "cancelled")
-    told = await asyncio.wait_for(asyncio.gather(*following), 10)
+    told = await asyncio.wait_for(asyncio.gather(*following), PATIENCE_S)
     assert len([each for each in statements if "FROM job_events" in each]) <= 3
     async with service.gateway.database.connect() as connection:
         for job_id, events_of_job in zip(jobs, told, strict=False):
@@ -59,7 +60,7 @@ async def test_who_follows_from_a_number_that_cannot_be_fails_alone(
         return []
 
     asked = [first(job_id, 0) for job_id in jobs] + [first(jobs[0], 10**30)]
-    told = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 60)
+    told = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), PATIENCE_S)
     for job_id, events_of_job in zip(jobs, told, strict=False):
         assert isinstance(events_of_job, list)
         assert [each.type for each in events_of_job] == ["position"], job_id

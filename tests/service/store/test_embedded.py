@@ -107,7 +107,9 @@ NAMES = (
 def test_a_data_folder_may_have_any_name(
     template: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with open_folder() as folder:
+    with open_folder() as folder, open_folder() as shared:
+        monkeypatch.setattr(tempfile, "tempdir", str(shared))
+        monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
         monkeypatch.chdir(folder)
         server = EmbeddedPostgres(copy(template, folder / name))
         assert ask(server) == 42
@@ -115,6 +117,45 @@ def test_a_data_folder_may_have_any_name(
         server.close()
         assert not server.is_running
         assert [path.name for path in folder.iterdir()] == [name]
+        assert list(shared.iterdir()) == []
+
+
+def test_a_server_that_was_killed_leaves_one_folder_for_its_socket_and_the_next_removes_it(
+    template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_folder() as folder, open_folder() as shared:
+        monkeypatch.setattr(tempfile, "tempdir", str(shared))
+        monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+        data = copy(template, folder / "my data")
+        first = EmbeddedPostgres(data)
+        (left,) = shared.iterdir()
+        first.process.kill()
+        until_gone(first.process)
+        first.close()
+        assert list(shared.iterdir()) == [left]
+        again = EmbeddedPostgres(data)
+        assert ask(again) == 42
+        assert list(shared.iterdir()) == [left]
+        again.close()
+        assert list(shared.iterdir()) == []
+
+
+def test_a_folder_that_another_user_put_in_the_sockets_place_is_not_used(
+    template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_folder() as folder, open_folder() as shared:
+        monkeypatch.setattr(tempfile, "tempdir", str(shared))
+        monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+        server = EmbeddedPostgres(copy(template, folder / "my data"))
+        (place,) = shared.iterdir()
+        server.close()
+        place.mkdir(mode=0o777)
+        place.chmod(0o777)  # whoever may, could put a socket of their own there
+        server.revive()
+        assert ask(server) == 42
+        assert list(place.iterdir()) == []
+        server.close()
+        assert list(shared.iterdir()) == [place]
 
 
 def test_a_new_database_is_made_in_a_folder_of_any_name() -> None:

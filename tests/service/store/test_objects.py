@@ -7,14 +7,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
+import obstore
 import pytest
 from sqlalchemy import URL
 
 from ninefold.errors import UserError
 from ninefold.pictures.png import without_manifest
 from ninefold.service.store.objects import Objects, StorageError, content_hash
+from tests.patience import PATIENCE_S
 from tests.service.conftest import MakeSettings
 from tests.service.fake_engine import FakeEngine
 from tests.service.running import running_service
@@ -48,7 +51,7 @@ def s3_server() -> Iterator[str]:
         yield address
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -92,6 +95,24 @@ async def test_a_store_that_refuses_is_tried_again_and_then_told(tmp_path: Path)
     (tmp_path / "pictures").unlink()
     (tmp_path / "pictures").mkdir()
     await objects.put("a/b.png", b"picture")
+
+
+async def test_a_picture_without_a_place_is_written_again(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, failures = obstore.put_async, [FileNotFoundError("no such bucket")] * 2
+
+    async def fail_at_first(*given: Any, **named: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await put(*given, **named)
+
+    monkeypatch.setattr(obstore, "put_async", fail_at_first)
+    await objects.put("a/b.png", b"picture")
+    assert await objects.get("a/b.png") == b"picture"
+    failures += [FileNotFoundError("no such bucket")] * 2
+    await objects.put_once("a/c.png", b"picture")
+    assert await objects.get("a/c.png") == b"picture"
 
 
 async def test_a_folder_that_is_away_at_the_start_is_used_when_it_is_back(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def site(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         model=str(tiny_model),
         data=folder / "data",
         heartbeat_s=0.5,
-        stalled_s=5.0,
+        stalled_s=60.0,
         drain_s=2.0,
         threads=1,
         anonymous_rate="10000/minute",

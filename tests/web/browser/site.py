@@ -37,6 +37,7 @@ from ninefold.service.jobs.safe_steps import judge_by
 from ninefold.service.settings import Settings
 from ninefold.service.store.database import connection_string, migrate
 from ninefold.service.store.embedded import EmbeddedPostgres
+from tests.patience import PATIENCE_S
 from tests.service.running import RunningService, running_service
 
 _Result = TypeVar("_Result")
@@ -187,7 +188,7 @@ class Site:
         self.engine.has_previews = False  # which would be judged as well
         self.classifier.num_wary, self.classifier.wary_score = number, score
 
-    def run(self, work: Coroutine[Any, Any, _Result], timeout_s: float = 60) -> _Result:
+    def run(self, work: Coroutine[Any, Any, _Result], timeout_s: float = PATIENCE_S) -> _Result:
         """Do work in the service's loop and return what it returns."""
         future: Future[_Result] = asyncio.run_coroutine_threadsafe(work, self._loop)
         return future.result(timeout_s)

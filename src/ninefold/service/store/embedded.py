@@ -42,6 +42,7 @@ _PORT = 5432  # names the socket, nothing else
 _SAFE_PATH = re.compile(r"[A-Za-z0-9/._+=-]{1,90}")
 """What libpq, the server's settings and the kernel all take for one address of a socket."""
 _SOCKETS = "sockets"
+_SOCKETS_PREFIX = "ninefold-"
 _LOG = "log"
 _LOOK_EVERY_S = 0.05
 _PATIENCE_S = 600.0
@@ -201,9 +202,9 @@ class EmbeddedPostgres:
         self._owns = not _has_keeper(self._process)
 
     def _run_server(self, programs: Path) -> Path:
-        sockets = self._sockets or _socket_folder(self.folder, self._user)
-        sockets.mkdir(mode=0o700, exist_ok=True)
+        sockets = self._socket_folder()
         self._sockets = sockets  # kept when the server is revived: others know it by this
+        removed = "" if sockets == self.folder else str(sockets)
         command = [
             str(programs / "postgres"),
             *("-D", self._user.place_of(self.folder)),
@@ -220,7 +221,11 @@ class EmbeddedPostgres:
         with log.open("ab") as output:
             start = output.tell()
             self._keeper = subprocess.Popen(
-                [sys.executable, "-I", postgres_keeper.__file__, *self._user.numbers, *command],
+                [
+                    *(sys.executable, "-I", postgres_keeper.__file__),
+                    *(*self._user.numbers, removed),
+                    *command,
+                ],
                 cwd=self.folder,
                 env=_environment(),
                 stdin=subprocess.PIPE,
@@ -239,6 +244,26 @@ class EmbeddedPostgres:
             time.sleep(_LOOK_EVERY_S)
         self._process = psutil.Process(number)
         return sockets
+
+    def _socket_folder(self) -> Path:
+        """Return where the server listens: where it did before, if that is still its user's own."""
+        earlier = self._sockets or self._noted_sockets()
+        if earlier is not None:
+            with contextlib.suppress(OSError):
+                if earlier != self.folder and self._sockets is not None:
+                    earlier.mkdir(mode=0o700)
+                    self._user.own(earlier)
+            if self._user.owns_alone(earlier):
+                return earlier
+        return _socket_folder(self.folder, self._user)
+
+    def _noted_sockets(self) -> Path | None:
+        """Return the folder that a server which was killed left where users share."""
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            text = (self.folder / _SOCKETS).read_text(encoding="utf-8").splitlines()[0].strip()
+            if Path(text).name.startswith(_SOCKETS_PREFIX):
+                return Path(text)
+        return None
 
     def _seen_by_server(self, sockets: Path) -> str:
         return "." if sockets == self.folder else str(sockets)
@@ -322,10 +347,10 @@ def _socket_folder(folder: Path, user: ServerUser) -> Path:
         return folder
     places = [os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp", "/var/tmp"]
     for place in places:
-        if not place or not _SAFE_PATH.fullmatch(f"{place}/ninefold-12345678"):
+        if not place or not _SAFE_PATH.fullmatch(f"{place}/{_SOCKETS_PREFIX}12345678"):
             continue
         with contextlib.suppress(OSError):
-            made = Path(tempfile.mkdtemp(prefix="ninefold-", dir=place))
+            made = Path(tempfile.mkdtemp(prefix=_SOCKETS_PREFIX, dir=place))
             user.own(made)
             if user.can_reach(made):
                 return made

@@ -199,7 +199,12 @@ class Objects:
         Raises:
             StorageError: the store refused for `patience_s` seconds, or those of the store.
         """
-        await self._persist(lambda: obstore.delete_async(self._opened(), key), patience_s)
+
+        async def remove() -> None:
+            with suppress(FileNotFoundError):
+                await obstore.delete_async(self._opened(), key)
+
+        await self._persist(remove, patience_s)
 
     async def exists(self, key: str) -> bool:
         """Tell whether there is an object of this name.
@@ -221,7 +226,12 @@ class Objects:
         Raises:
             StorageError: the store refused for too long.
         """
-        await self._persist(lambda: obstore.rename_async(self._opened(), key, new_key), None)
+
+        async def rename() -> None:
+            with suppress(FileNotFoundError):
+                await obstore.rename_async(self._opened(), key, new_key)
+
+        await self._persist(rename, None)
 
     async def listed(self, prefix: str, size: int = 1000) -> AsyncIterator[list[ListedObject]]:
         """Yield the objects below a prefix, some `size` at a time.
@@ -249,14 +259,12 @@ class Objects:
 
     async def _persist(
         self, attempt: Callable[[], Awaitable[_Result]], patience_s: float | None
-    ) -> _Result | None:
+    ) -> _Result:
         until = time.monotonic() + (self._patience_s if patience_s is None else patience_s)
         pause = _FIRST_PAUSE_S
         while True:
             try:
                 return await attempt()
-            except FileNotFoundError:
-                return None
             except (BaseError, OSError) as error:
                 if time.monotonic() + pause > until:
                     raise StorageError(

@@ -3,8 +3,9 @@
 A program of its own, of the standard library alone, so that no kill of the service leaves a server
 behind. Since the server is its child, what it signals can be no other process.
 
-Usage: `postgres_keeper.py UID GID PROGRAM [ARGUMENT ...]`; standard input is a pipe whose other end
-the starter holds. The server runs in the working folder, as that user unless UID is -1.
+Usage: `postgres_keeper.py UID GID SOCKETS PROGRAM [ARGUMENT ...]`; standard input is a pipe whose
+other end the starter holds. The server runs in the working folder, as that user unless UID is -1.
+SOCKETS is a folder to remove once the server has left it empty, or nothing.
 """
 
 import os
@@ -12,13 +13,15 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 
 def main(arguments: list[str]) -> int:
     """Run the server until it ends, and return its exit code."""
-    uid, gid, *command = arguments
+    uid, gid, sockets, *command = arguments
     as_user: dict[str, Any] = (
         {} if uid == "-1" else {"user": int(uid), "group": int(gid), "extra_groups": []}
     )
@@ -36,7 +39,11 @@ def main(arguments: list[str]) -> int:
         stop()
 
     threading.Thread(target=wait_for_end_of_input, daemon=True).start()
-    return server.wait()
+    code = server.wait()
+    if sockets:
+        with suppress(OSError):  # a server that was killed left its socket, and starts there again
+            Path(sockets).rmdir()
+    return code
 
 
 if __name__ == "__main__":

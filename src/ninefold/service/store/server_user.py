@@ -8,6 +8,7 @@ closed folder, by a copy. Knows nothing of how the server is started.
 import os
 import pwd
 import shutil
+import stat
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -56,6 +57,18 @@ class ServerUser:
         os.chown(folder, self.uid, self.gid)
         for path in folder.rglob("*"):
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
+
+    def owns_alone(self, folder: Path) -> bool:
+        """Tell whether this is a folder of the user that nobody else may look into."""
+        try:
+            status = folder.lstat()
+        except OSError:
+            return False
+        return (
+            stat.S_ISDIR(status.st_mode)
+            and status.st_uid == self.uid
+            and status.st_mode & 0o077 == 0
+        )
 
     def can_reach(self, path: Path) -> bool:
         """Tell whether the user may go through all folders above a path."""
