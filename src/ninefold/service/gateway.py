@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ninefold.safety.live_policy import LivePolicy
 from ninefold.safety.provenance import Provenance
+from ninefold.service.check_pool import CheckPool
 from ninefold.service.ending import end_tasks
 from ninefold.service.group_commit import GroupCommit
 from ninefold.service.jobs.admission import Admission
@@ -21,6 +22,7 @@ from ninefold.service.jobs.refusal import PromptCheck
 from ninefold.service.jobs.safe_steps import open_provenance
 from ninefold.service.limits import RateLimits
 from ninefold.service.model_facts import ModelFacts, read_model_facts
+from ninefold.service.recipe_files import RecipeFiles
 from ninefold.service.retention import vacuum_for_good
 from ninefold.service.room import Room
 from ninefold.service.settings import Settings
@@ -49,11 +51,14 @@ class Gateway:
     event_streams: EventStreams
     visitors: Visitors
     limits: RateLimits
+    checks: CheckPool
+    """Where prompts are checked."""
     provenance: Provenance | None
     """Signs what is made of pictures here; None where the settings switch that off."""
     room: Room
     """Of the disks that accepting and drawing write to."""
     cache: MemoryCache = field(default_factory=MemoryCache)
+    recipe_files: RecipeFiles = field(default_factory=RecipeFiles)
     is_draining: bool = False
     """Set when the process was told to stop: readiness says so before connections are closed."""
     watches: set[asyncio.Task[None]] = field(default_factory=set)
@@ -81,6 +86,8 @@ async def open_gateway(settings: Settings, url: URL, secret: str) -> AsyncIterat
         await stack.enter_async_context(queue.open())
         admission = Admission(settings, facts, policy, queue)
         limits = RateLimits(settings, secret)
+        checks = CheckPool()
+        stack.callback(checks.close)
         gateway = Gateway(
             settings=settings,
             url=url,
@@ -95,6 +102,7 @@ async def open_gateway(settings: Settings, url: URL, secret: str) -> AsyncIterat
             event_streams=event_streams,
             visitors=Visitors(secret),
             limits=limits,
+            checks=checks,
             provenance=open_provenance(settings),
             room=Room.of(settings, url),
         )

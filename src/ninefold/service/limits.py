@@ -1,16 +1,18 @@
 """How often somebody may ask: moving windows per visitor and per address, counted by `limits`.
 
-Says how much is left in the RateLimit headers of draft-ietf-httpapi-ratelimit-headers-11, and asks
-for work where a network asks for much at once. Knows nothing of waits and queues: a full queue is
+Prompts are counted before they are checked, jobs once they passed. Says how much is left in the
+RateLimit headers of draft-ietf-httpapi-ratelimit-headers-11, and asks for work where a network asks
+for much at once. Knows nothing of waits and queues: a full queue is
 for `jobs/admission.py` to refuse.
 """
 
 import asyncio
 import hashlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from limits import RateLimitItem, RateLimitItemPerSecond, parse
+from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerSecond, parse
 from limits.aio.storage import MemoryStorage, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import ConfigurationError
@@ -28,6 +30,12 @@ _ONCE = RateLimitItemPerSecond(1, CHALLENGE_S)
 
 PROMPT_PARTS = 2
 """A network may use this part of a prompt's rate, so that as much is left to any other."""
+
+CHECKS_PER_JOB = 2
+"""Prompts that may be checked for each job of a rate, those that are refused included."""
+
+PICTURE_REPORTS = RateLimitItemPerDay(5)
+"""Reports that the visitors of one network may send on one picture."""
 
 _FORGETTING_S = 60.0
 
@@ -106,9 +114,62 @@ class RateLimits:
         self._prompt_part = _part(self._prompt_rate, PROMPT_PARTS)
         self._refusals = parse_rate(settings.refusals)
         self._address_refusals = parse_rate(settings.address_refusals)
+        self._reports = parse_rate(settings.reports)
+        self._address_reports = parse_rate(settings.address_reports)
         burst = settings.proof_of_work_above
         self._burst = None if burst is None else parse_rate(burst)
         self._work = ProofOfWork(secret, settings.proof_of_work_steps)
+
+    async def take_checks(self, requester: Requester, count: int = 1) -> None:
+        """Count prompts that are about to be checked, whatever comes of it.
+
+        Args:
+            requester: who asks.
+            count: how many prompts there are.
+
+        Raises:
+            Problem: nothing was left (`rate_limited`). Then nothing was counted.
+        """
+        tier = requester.tier
+        counts: list[_Count] = [
+            (_times(parse_rate(tier.rate), CHECKS_PER_JOB), "checks", (requester.share,))
+        ]
+        if tier.name == "anonymous":
+            rate = _times(self._address_rate, CHECKS_PER_JOB)
+            counts.append((rate, "checks of network", (requester.address,)))
+        await self._take_all(counts, count, "prompts")
+
+    async def take_report(self, requester: Requester, digest: str) -> None:
+        """Count a report on a picture.
+
+        Args:
+            requester: who reports.
+            digest: the picture's hash.
+
+        Raises:
+            Problem: nothing was left to the visitor or the network (`rate_limited`), or the network
+                reported this picture often enough (`enough_reports`). Then nothing was counted.
+        """
+        counts: list[_Count] = [(self._reports, "reports", (requester.share,))]
+        if requester.tier.name == "anonymous":
+            network = requester.address
+            on_picture = ("reports on picture", digest, network)
+            if not await self._limiter.test(PICTURE_REPORTS, *on_picture):
+                raise enough_reports(PICTURE_REPORTS.amount)
+            counts.append((self._address_reports, "reports of network", (network,)))
+            counts.append((PICTURE_REPORTS, on_picture[0], on_picture[1:]))
+        await self._take_all(counts, 1, "reports")
+
+    async def _take_all(self, counts: Sequence["_Count"], cost: int, what: str) -> None:
+        """Count in all of some limits, or in none of them where one has nothing left."""
+        cost = min(cost, *(rate.amount for rate, _, _ in counts))
+        async with self._taking:
+            for rate, name, who in counts:
+                if not await self._limiter.test(rate, name, *who, cost=cost):
+                    stats = await self._limiter.get_window_stats(rate, name, *who)
+                    raise _too_many_of(what, rate, _seconds_until(stats.reset_time))
+            for rate, name, who in counts:
+                await self._limiter.hit(rate, name, *who, cost=cost)
 
     async def take(
         self, requester: Requester, prompt: str, pictures: int = FULL_COUNT
@@ -253,6 +314,10 @@ def _part(rate: RateLimitItem, parts: int) -> RateLimitItem:
     return type(rate)(max(1, rate.amount // parts), rate.multiples)
 
 
+def _times(rate: RateLimitItem, factor: int) -> RateLimitItem:
+    return type(rate)(rate.amount * factor, rate.multiples)
+
+
 def _seconds_until(moment: float) -> int:
     return max(1, int(moment - time.time() + 0.999))
 
@@ -270,7 +335,7 @@ def parse_rate(text: str) -> RateLimitItem:
 
 
 def too_many(allowance: Allowance) -> Problem:
-    """Return the problem that nothing is left of a rate."""
+    """Return the problem that nothing is left of a rate of jobs."""
     return Problem(
         429,
         "rate_limited",
@@ -278,4 +343,25 @@ def too_many(allowance: Allowance) -> Problem:
         f"{allowance.reset_s} seconds.",
         retry_after_s=allowance.reset_s,
         headers=allowance.headers(),
+    )
+
+
+def enough_reports(count: int) -> Problem:
+    """Return the problem that a picture was reported so often already."""
+    return Problem(
+        429,
+        "enough_reports",
+        f"This picture was reported {count} times already; it waits for whoever runs this service "
+        "and needs no further report.",
+        headers={"x-should-retry": "false"},
+    )
+
+
+def _too_many_of(what: str, rate: RateLimitItem, reset_s: int) -> Problem:
+    return Problem(
+        429,
+        "rate_limited",
+        f"That is more than {rate.amount} {what} in {rate.get_expiry()} seconds; ask again in "
+        f"{reset_s} seconds.",
+        retry_after_s=reset_s,
     )

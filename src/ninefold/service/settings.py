@@ -146,6 +146,11 @@ class Settings(BaseSettings):
         "20/day", description="Refused prompts of a visitor, after which no more is drawn."
     )
     address_refusals: str = Field("200/day", description="Of an address; above, jobs take work.")
+    reports: str = Field("30/day", description="Reports of a visitor.")
+    address_reports: str = Field("120/day", description="Reports of an address without a key.")
+    reports_per_picture: int = Field(
+        50, ge=1, description="Most reports that are kept of a picture."
+    )
     prompt_rate: str = Field("600/minute", description="Jobs of a prompt, half to an address.")
 
     max_prompt_characters: int = Field(1000, ge=1, le=100_000, description="Longest prompt.")

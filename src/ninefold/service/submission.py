@@ -1,4 +1,4 @@
-"""From a request to an accepted job, for every surface: rate limit, policy, idempotency, commit.
+"""From a request to an accepted job, for every surface: rate limits, policy, idempotency, commit.
 
 A surface calls `accept` (or `submit`, which answers as /api/v1 does) and shapes the answer.
 """
@@ -82,8 +82,9 @@ async def submit(
 async def _prepare(gateway: Gateway, requester: Requester, spec: JobSpec) -> Prepared:
     """Check a job spec; keep a record of a refusal, and count it against the visitor."""
     await gateway.limits.require_few_strikes(requester)
+    await gateway.limits.take_checks(requester)
     try:
-        prepared = gateway.admission.prepare(spec)
+        prepared = await gateway.checks.run(requester.address, gateway.admission.prepare, spec)
     except PromptRefusedProblem as problem:
         await gateway.limits.strike(requester)
         kept = spec.prompt if gateway.settings.keep_refused_prompts else None

@@ -122,15 +122,13 @@ class Admission:
         start = get_preset(preset).params if preset else self._facts.default_params
         seed = secrets.randbits(_SEED_BITS) if spec.seed is None else spec.seed
         notices: tuple[str, ...] = ()
-        if values.get("negative_prompt"):
-            cleaned = clean_prompt(
-                values["negative_prompt"], "The negative prompt", may_be_empty=True
-            )
-            if len(cleaned.text) > settings.max_prompt_characters:
+        if negative := values.get("negative_prompt"):
+            if len(str(negative)) > settings.max_prompt_characters:
                 raise UserError(
                     "The negative prompt is too long; give at most "
                     f"{settings.max_prompt_characters:,} characters."
                 )
+            cleaned = clean_prompt(negative, "The negative prompt", may_be_empty=True)
             values["negative_prompt"], notices = cleaned.text, cleaned.notices
         params = SamplingParams.from_dict({**start.to_dict(), **values, "seed": seed})
         if params.count > settings.max_pictures:

@@ -7,8 +7,8 @@ by itself every few seconds.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from sqlalchemy import URL
@@ -49,6 +49,7 @@ class EventStreams:
             self._read_many, max_size=_MAX_READS, gather_s=_GATHER_S, is_for_all=is_away
         )
         self._wakeups: dict[str, set[asyncio.Event]] = {}
+        self._num_open = 0
         self._stopped_at: float | None = None
 
     async def run(self) -> None:
@@ -72,7 +73,24 @@ class EventStreams:
     @property
     def count(self) -> int:
         """Return how many streams are open."""
-        return sum(len(each) for each in self._wakeups.values())
+        return self._num_open
+
+    @contextmanager
+    def wakeup(self, name: str) -> Iterator[asyncio.Event]:
+        """Yield an event that is set when a name is notified, or a notification may be lost.
+
+        Args:
+            name: a job's id, or another name that is notified on the same channel.
+        """
+        wakeup = asyncio.Event()
+        self._wakeups.setdefault(name, set()).add(wakeup)
+        try:
+            yield wakeup
+        finally:
+            wakeups = self._wakeups[name]
+            wakeups.discard(wakeup)
+            if not wakeups:
+                del self._wakeups[name]
 
     async def follow(
         self, job_id: str, after: int = 0, stay_s: float = 0.0
@@ -87,9 +105,8 @@ class EventStreams:
             after: number of the last event that is known.
             stay_s: seconds to go on after `stop` while the job is being drawn.
         """
-        wakeup, quiet_since, is_begun = asyncio.Event(), time.monotonic(), False
-        self._wakeups.setdefault(job_id, set()).add(wakeup)
-        try:
+        quiet_since, is_begun = time.monotonic(), False
+        with self._counted(), self.wakeup(job_id) as wakeup:
             while not self._must_end(stay_s if is_begun else 0.0):
                 wakeup.clear()
                 events = await self._read(_Read(job_id, after))
@@ -104,11 +121,14 @@ class EventStreams:
                 if time.monotonic() - quiet_since >= QUIET_S:
                     quiet_since = time.monotonic()
                     yield ()
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._num_open += 1
+        try:
+            yield
         finally:
-            wakeups = self._wakeups[job_id]
-            wakeups.discard(wakeup)
-            if not wakeups:
-                del self._wakeups[job_id]
+            self._num_open -= 1
 
     def _must_end(self, stay_s: float) -> bool:
         return self._stopped_at is not None and time.monotonic() >= self._stopped_at + stay_s

@@ -207,7 +207,10 @@ class Worker:
         """Tell whether the policy, as it is now, speaks against a job; it ends so then."""
         if self._context.policy is None:
             return False
-        verdict = self._context.policy.check(held.prompt, held.params.negative_prompt)
+        # In a thread: a long prompt would keep the heartbeat waiting.
+        verdict = await asyncio.to_thread(
+            self._context.policy.check, held.prompt, held.params.negative_prompt
+        )
         if not verdict.is_refused:
             return False
 

@@ -10,11 +10,13 @@ from ninefold.safety.verdict import Action
 from ninefold.service.dependencies import TheGateway, TheReporter, TheRequester
 from ninefold.service.page_answers import answer_page
 from ninefold.service.problems import Problem, not_found
+from ninefold.service.reporting import keep_report
 from ninefold.service.routes.jobs import JOB_ID, JobId, find_job, problems, require_owner
 from ninefold.service.routes.pictures import Digest
 from ninefold.service.store import publications
+from ninefold.service.store.database import reading
 from ninefold.service.store.publications import Order, PublishedDrawing
-from ninefold.service.store.reports import Reason, add_report, has_picture
+from ninefold.service.store.reports import NewReport, Reason, has_picture
 from ninefold.web.rendering import GALLERY
 
 PAGE_SIZE = 24
@@ -64,7 +66,11 @@ async def publish_job(
     if job.status != "done":
         raise Problem(409, "not_done", "Only a finished drawing can be published; wait for it.")
     negative = job.settings.get("negative_prompt")
-    may_be_shown = gateway.policy.check(job.prompt, negative).action < Action.HIDE
+    await gateway.limits.take_checks(requester)
+    verdict = await gateway.checks.run(
+        requester.address, gateway.policy.check, job.prompt, negative
+    )
+    may_be_shown = verdict.action < Action.HIDE
     if not may_be_shown or all(picture.hidden for picture in job.pictures):
         raise Problem(403, "not_for_gallery", "The policy keeps this drawing out of the gallery.")
     async with gateway.database.begin() as connection:
@@ -96,23 +102,19 @@ async def read_suggestions(
 
 
 @router.post(
-    "/api/v1/pictures/{digest}/report", status_code=202, responses=problems(401, 404, 422, 503)
+    "/api/v1/pictures/{digest}/report",
+    status_code=202,
+    responses=problems(401, 404, 422, 429, 503),
 )
 async def report_picture(
     digest: Digest, body: ReportRequest, gateway: TheGateway, requester: TheReporter
 ) -> ReportDocument:
     """Tell the operators what is wrong with a picture; once for each person counts."""
-    async with gateway.database.begin() as connection:
+    async with reading(gateway.database).connect() as connection:
         if not await has_picture(connection, digest):
             raise not_found("picture")
-        await add_report(
-            connection,
-            digest,
-            job_id=body.job_id,
-            reason=body.reason,
-            note=storable(body.note),
-            reporter=requester.share,
-        )
+    report = NewReport(digest, body.job_id, body.reason, storable(body.note))
+    await keep_report(gateway, requester, report)
     return ReportDocument()
 
 

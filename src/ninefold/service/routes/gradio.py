@@ -6,11 +6,11 @@ tell of them, and the id of a queue's event is that of the job. Files are named 
 
 import asyncio
 import json
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing, contextmanager, suppress
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
-from datetime import timedelta
+from enum import Enum
 from typing import Annotated, Any
 
 from blake3 import blake3
@@ -18,7 +18,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel, Field
-from sqlalchemy import func, select
+from sqlalchemy import select
 from starlette.responses import Response
 
 from ninefold.service.byte_ranges import IMMUTABLE, respond
@@ -38,28 +38,38 @@ from ninefold.service.routes.gradio_description import (
     info,
 )
 from ninefold.service.routes.gradio_messages import HEARTBEAT, Message, messages_of
+from ninefold.service.routes.gradio_sessions import sessions_of
 from ninefold.service.routes.jobs import JOB_ID, JobId
 from ninefold.service.routes.pictures import load_picture
 from ninefold.service.routes.waiting import accept_in_time, cancel_at_last
-from ninefold.service.store.retry import retrying
+from ninefold.service.store.retry import is_away, retrying
 from ninefold.service.store.tables import Job
 from ninefold.service.surfaces import SurfaceRoutes
 
 PATIENCE_S = 1800.0
 """The stream may be held as long as it likes; who waits on it sees where the job stands."""
 
-LOOK_AGAIN_S = 0.3
-"""Seconds after which a stream looks for what its session joined meanwhile."""
+LOOK_AGAIN_S = 15.0
+"""Seconds after which a stream looks for what its session joined although nothing told of it."""
 
 COME_BACK_S = 5.0
 """Seconds that a client has to open another stream in which what it joined goes on."""
 
-_RECENT = timedelta(seconds=60)  # what ended longer ago was told on an earlier stream
+_SESSION = "g:"  # what the owner of a session's jobs begins with
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+_log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["gradio"], include_in_schema=False)
 
 SessionHash = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+class _Wake(Enum):
+    """Why a stream stops waiting for messages."""
+
+    JOINED = "the session may have joined something"
+    ENDED = "all of a job was told"
 
 
 class JoinBody(BaseModel):
@@ -189,32 +199,19 @@ async def _accept(
 ) -> Response:
     spec = Inputs.read(data).to_spec()
     job_id, allowance = await accept_in_time(gateway, request, requester, spec, PATIENCE_S)
+    if requester.owner.startswith(_SESSION):
+        try:
+            await sessions_of(gateway).tell_joined(requester.owner)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            _log.warning("a stream was not told of a job; it looks for itself")
     return JSONResponse({"event_id": job_id}, headers=allowance.headers())
 
 
 def _owner_of(session_hash: str) -> str:
     """Return the owner of a session's jobs; who knows the session's name may cancel them."""
-    return f"g:{blake3(session_hash.encode()).hexdigest()[:32]}"
-
-
-@contextmanager
-def _counted(gateway: Gateway, name: str) -> Iterator[None]:
-    """Count a stream of a session or an event among those that are open in this process."""
-    streams = _streams_of(gateway)
-    streams[name] += 1
-    try:
-        yield
-    finally:
-        streams[name] -= 1
-        if not streams[name]:
-            del streams[name]
-
-
-def _streams_of(gateway: Gateway) -> "Counter[str]":
-    streams = gateway.extras.setdefault("gradio streams", Counter())
-    if not isinstance(streams, Counter):
-        raise AssertionError("another surface keeps something under this name")
-    return streams
+    return f"{_SESSION}{blake3(session_hash.encode()).hexdigest()[:32]}"
 
 
 async def _cancel_unless_back(
@@ -225,7 +222,7 @@ async def _cancel_unless_back(
     Clients close a stream and open another when they join in between, so there is a little time.
     """
     await asyncio.sleep(COME_BACK_S)
-    if name not in _streams_of(gateway):
+    if not sessions_of(gateway).has_stream(name):
         for job_id in await retrying(find_jobs):
             await cancel_at_last(gateway, job_id)
 
@@ -239,67 +236,84 @@ async def _unfinished_jobs(gateway: Gateway, owner: str) -> Sequence[str]:
 async def _follow(
     gateway: Gateway, owner: str, url: str, watch: DisconnectWatch
 ) -> AsyncIterator[bytes]:
-    """Yield the messages of a session's jobs as they come, and close when none is left.
+    """Yield the messages of a session's jobs as they come, and close when none is left."""
+    async with watch:
+        with sessions_of(gateway).open_stream(owner):
+            async with aclosing(_SessionStream(gateway, owner, url).messages()) as messages:
+                async for message in messages:
+                    yield _frame(message)
+
+
+class _SessionStream:
+    """What a session's stream tells.
 
     Clients do not open another stream while they believe in this one, so what the session joined
     is looked for right before it is closed.
     """
-    queue: asyncio.Queue[Message | None] = asyncio.Queue()
-    telling: dict[str, asyncio.Task[None]] = {}
 
-    async def tell(job_id: str) -> None:
-        try:
-            async for message in messages_of(gateway, job_id, url):
-                await queue.put(message)
-        finally:
-            queue.put_nowait(None)
+    def __init__(self, gateway: Gateway, owner: str, url: str) -> None:
+        self._gateway, self._owner, self._url = gateway, owner, url
+        self._queue: asyncio.Queue[Message | _Wake] = asyncio.Queue()
+        self._telling: dict[str, asyncio.Task[None]] = {}
 
-    try:
-        async with watch:
-            with _counted(gateway, owner):
+    async def messages(self) -> AsyncGenerator[Message]:
+        """Yield the messages, to the last of them."""
+        with self._gateway.event_streams.wakeup(self._owner) as wakeup:
+            waiting = asyncio.create_task(self._wait_for(wakeup))
+            try:
+                must_look = True
                 while True:
-                    for job_id in await _jobs_of(gateway, owner):
-                        if job_id not in telling:
-                            telling[job_id] = asyncio.create_task(tell(job_id))
-                    if queue.empty() and all(task.done() for task in telling.values()):
-                        yield _frame({"msg": "close_stream", "event_id": None})
-                        return
-                    for message in await _take(queue):
-                        yield _frame(message)
-    finally:
-        for task in telling.values():
-            task.cancel()
+                    if must_look or self._is_all_told():
+                        await self._look()
+                        if self._is_all_told():
+                            break
+                    messages, must_look = await self._take()
+                    for message in messages:
+                        yield message
+                yield {"msg": "close_stream", "event_id": None}
+            finally:
+                for task in (waiting, *self._telling.values()):
+                    task.cancel()
 
+    async def _look(self) -> None:
+        """Begin to tell of what the session joined."""
+        for job_id in await sessions_of(self._gateway).jobs_of(self._owner):
+            if job_id not in self._telling:
+                self._telling[job_id] = asyncio.create_task(self._tell(job_id))
 
-async def _take(queue: asyncio.Queue[Message | None]) -> list[Message]:
-    """Return what is in a queue, after a wait for the first; None only ends the wait."""
-    found: list[Message | None] = []
-    with suppress(TimeoutError):
-        found.append(await asyncio.wait_for(queue.get(), LOOK_AGAIN_S))
-    while not queue.empty():
-        found.append(queue.get_nowait())
-    return [message for message in found if message is not None]
+    async def _tell(self, job_id: str) -> None:
+        try:
+            async for message in messages_of(self._gateway, job_id, self._url):
+                await self._queue.put(message)
+        finally:
+            self._queue.put_nowait(_Wake.ENDED)
 
+    async def _wait_for(self, wakeup: asyncio.Event) -> None:
+        while True:
+            await wakeup.wait()
+            wakeup.clear()
+            self._queue.put_nowait(_Wake.JOINED)
 
-async def _jobs_of(gateway: Gateway, owner: str) -> list[str]:
-    """Return the session's jobs that its stream has yet to tell of, the oldest first."""
-    statement = (
-        select(Job.id)
-        .where(
-            Job.owner == owner,
-            Job.ended_at.is_(None) | (Job.ended_at > func.now() - _RECENT),
-        )
-        .order_by(Job.number)
-    )
-    async with gateway.database.connect() as connection:
-        return list((await connection.execute(statement)).scalars())
+    def _is_all_told(self) -> bool:
+        return self._queue.empty() and all(task.done() for task in self._telling.values())
+
+    async def _take(self) -> tuple[list[Message], bool]:
+        """Return the messages there are, after a wait for the first, and whether to look again."""
+        found: list[Message | _Wake] = []
+        try:
+            found.append(await asyncio.wait_for(self._queue.get(), LOOK_AGAIN_S))
+        except TimeoutError:
+            found.append(_Wake.JOINED)
+        while not self._queue.empty():
+            found.append(self._queue.get_nowait())
+        return [each for each in found if not isinstance(each, _Wake)], _Wake.JOINED in found
 
 
 async def _follow_one(
     gateway: Gateway, job_id: str, url: str, watch: DisconnectWatch
 ) -> AsyncIterator[bytes]:
     async with watch, aclosing(messages_of(gateway, job_id, url)) as messages:
-        with _counted(gateway, job_id):
+        with sessions_of(gateway).open_stream(job_id):
             async for frame in _frames_of(messages):
                 yield frame
 

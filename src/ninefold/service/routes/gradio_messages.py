@@ -6,9 +6,9 @@ from typing import Any
 from ninefold.service.documents import JobDocument, PictureDocument
 from ninefold.service.gateway import Gateway
 from ninefold.service.jobs.events import Event
-from ninefold.service.jobs.load import queue_depths
 from ninefold.service.problems import Problem, not_found
 from ninefold.service.routes.gradio_description import PREFIX
+from ninefold.service.routes.gradio_sessions import sessions_of
 from ninefold.service.routes.waiting import events_until_end, require_shown, shown
 
 Message = dict[str, Any]
@@ -47,8 +47,7 @@ async def messages_of(gateway: Gateway, job_id: str, url: str) -> AsyncGenerator
 async def _to_message(gateway: Gateway, event: Event) -> Message | None:
     data = event.data
     if event.type == "position":
-        async with gateway.database.connect() as connection:
-            waiting = sum((await queue_depths(connection)).values())
+        waiting = await sessions_of(gateway).num_waiting()
         rank = max(0, int(data["position"]) - 1)
         return {
             "msg": "estimation",

@@ -12,7 +12,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from starlette.responses import Response
 
 from ninefold.safety.verdict import Verdict
-from ninefold.service.dependencies import TheGateway, TheRequester
+from ninefold.service.dependencies import TheGateway, TheReporter, TheRequester
 from ninefold.service.disconnects import DisconnectWatch
 from ninefold.service.documents import JobDocument
 from ninefold.service.gateway import Gateway
@@ -99,12 +99,18 @@ async def read_model(name: str, gateway: TheGateway) -> dict[str, Any]:
 
 
 @router.post("/moderations")
-async def moderate(body: ModerationBody, gateway: TheGateway) -> dict[str, Any]:
+async def moderate(
+    body: ModerationBody, gateway: TheGateway, requester: TheReporter
+) -> dict[str, Any]:
     """Say what the prompt policy thinks of texts."""
-    limit = gateway.settings.max_prompt_characters
-    if any(len(text) > limit for text in body.texts):
+    limit, texts = gateway.settings.max_prompt_characters, body.texts
+    if any(len(text) > limit for text in texts):
         raise Problem(422, "invalid_request", f"Give texts of at most {limit:,} characters.")
-    results = [_judge(gateway.policy.check(text)) for text in body.texts]
+    await gateway.limits.take_checks(requester, len(texts))
+    results = []
+    for text in texts:  # one by one, so that those of others have their turn in between
+        verdict = await gateway.checks.run(requester.address, gateway.policy.check, text)
+        results.append(_judge(verdict))
     return {"id": f"modr-{new_id()}", "model": "ninefold-prompt-policy", "results": results}
 
 

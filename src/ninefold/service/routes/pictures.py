@@ -8,6 +8,7 @@ Hidden pictures have no address.
 import asyncio
 import io
 import math
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request, Response
@@ -110,11 +111,16 @@ async def read_picture_with_recipe(
     audience = Audience.named(found.audience)
     is_own = audience is Audience.OWNER
     load = _load_owned if is_own else load_picture
-    picture = await load(gateway, digest, "png")
-    recipe = await gateway.objects.get(key_of(audience, digest, RECIPE))
-    if recipe is None:
-        raise not_found("recipe of this picture")
-    data = await asyncio.to_thread(_tell, gateway.provenance, picture, recipe)
+    try:
+        picture = await load(gateway, digest, "png")
+        recipe = await gateway.objects.get(key_of(audience, digest, RECIPE))
+        if recipe is None:
+            raise not_found("recipe of this picture")
+    except Problem:
+        gateway.recipe_files.forget(digest)
+        raise
+    make = partial(_tell, gateway.provenance, picture, recipe)
+    data = await gateway.recipe_files.get(digest, make)
     return respond(
         request,
         data,

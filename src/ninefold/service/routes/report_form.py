@@ -15,11 +15,12 @@ from ninefold.service.documents import JobDocument, PictureDocument
 from ninefold.service.jobs.audiences import is_shown
 from ninefold.service.page_answers import answer_page
 from ninefold.service.problems import invalid, not_found
+from ninefold.service.reporting import keep_report
 from ninefold.service.routes.gallery import MAX_NOTE, storable
 from ninefold.service.routes.jobs import JobId, find_job, read_viewer
 from ninefold.service.routes.pages import read_form
 from ninefold.service.routes.pictures import Digest
-from ninefold.service.store.reports import APPEAL, Reason, add_report
+from ninefold.service.store.reports import APPEAL, NewReport, Reason
 from ninefold.web.job_page import path_of
 from ninefold.web.rendering import REPORT
 
@@ -53,15 +54,9 @@ async def report(
     """Keep what the form says and lead back to the drawing, which says thanks."""
     picture = _picture_of(await find_job(gateway, request, job_id), digest)
     form = await read_form(request, max_fields=10)
-    async with gateway.database.begin() as connection:
-        await add_report(
-            connection,
-            digest,
-            job_id=job_id,
-            reason=APPEAL if _is_restricted(picture) else _reason_of(form.get("reason")),
-            note=storable(form.get("note", ""))[:MAX_NOTE],
-            reporter=requester.share,
-        )
+    reason = APPEAL if _is_restricted(picture) else _reason_of(form.get("reason"))
+    note = storable(form.get("note", ""))[:MAX_NOTE]
+    await keep_report(gateway, requester, NewReport(digest, job_id, reason, note))
     return RedirectResponse(f"/g/{job_id}?told=1", 303)
 
 

@@ -26,19 +26,20 @@ class MemoryCache:
         if entry is None:
             return None
         if time.monotonic() - entry[0] > self._seconds:
-            self._drop(key)
+            self.drop(key)
             return None
         return entry[1]
 
     def put(self, key: str, data: bytes) -> None:
         """Keep a content, and let go of the oldest where there is too much."""
-        self._drop(key)
+        self.drop(key)
         self._entries[key] = (time.monotonic(), data)
         self._num_bytes += len(data)
         while self._num_bytes > self._max_bytes and self._entries:
-            self._drop(next(iter(self._entries)))
+            self.drop(next(iter(self._entries)))
 
-    def _drop(self, key: str) -> None:
+    def drop(self, key: str) -> None:
+        """Let go of what was put under a key, if anything was."""
         entry = self._entries.pop(key, None)
         if entry is not None:
             self._num_bytes -= len(entry[1])

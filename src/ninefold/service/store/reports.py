@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -35,6 +35,16 @@ class Report:
     created_at: datetime
 
 
+@dataclass(frozen=True)
+class NewReport:
+    """What a person reports of a picture."""
+
+    hash: str
+    job_id: str | None
+    reason: Reason
+    note: str
+
+
 async def has_picture(connection: AsyncConnection, digest: str) -> bool:
     """Tell whether a picture of this hash was drawn here."""
     statement = select(PictureRow.hash).where(PictureRow.hash == digest).limit(1)
@@ -42,22 +52,34 @@ async def has_picture(connection: AsyncConnection, digest: str) -> bool:
 
 
 async def add_report(
-    connection: AsyncConnection,
-    digest: str,
-    *,
-    job_id: str | None,
-    reason: Reason,
-    note: str,
-    reporter: str,
-) -> None:
-    """Keep a report; a second one of the same person takes the place of the first."""
-    values = {"job_id": job_id, "reason": reason, "note": note}
-    statement = insert(ReportRow).values(hash=digest, reporter=reporter, **values)
+    connection: AsyncConnection, report: NewReport, reporter: str, *, max_reports: int
+) -> bool:
+    """Keep a report; a second one of the same person takes the place of the first.
+
+    Args:
+        connection: in a transaction.
+        report: what is reported.
+        reporter: who reports.
+        max_reports: most that are kept of one picture.
+
+    Returns:
+        False if so many others reported the picture already; then this one is not kept.
+    """
+    # So that those who report the same picture at once count each other.
+    lock = func.pg_advisory_xact_lock(func.hashtextextended(f"reports {report.hash}", 0))
+    await connection.execute(select(lock))
+    of_others = (ReportRow.hash == report.hash) & (ReportRow.reporter != reporter)
+    count = select(func.count()).select_from(ReportRow).where(of_others)
+    if int((await connection.execute(count)).scalar_one()) >= max_reports:
+        return False
+    values = {"job_id": report.job_id, "reason": report.reason, "note": report.note}
+    statement = insert(ReportRow).values(hash=report.hash, reporter=reporter, **values)
     await connection.execute(
         statement.on_conflict_do_update(
             index_elements=[ReportRow.hash, ReportRow.reporter], set_=values
         )
     )
+    return True
 
 
 async def list_reports(connection: AsyncConnection, limit: int) -> list[Report]:
