@@ -12,6 +12,7 @@ from sqlalchemy import URL
 from ninefold.safety.prompt_policy import PromptPolicy
 from ninefold.safety.verdict import Verdict
 from ninefold.service.check_pool import CheckPool
+from ninefold.text.prompt import clean_prompt
 from tests.patience import PATIENCE_S
 from tests.service.conftest import MakeSettings
 from tests.service.fake_engine import FakeEngine
@@ -177,13 +178,12 @@ async def test_what_is_too_long_is_refused_unread(
     service: RunningService, monkeypatch: pytest.MonkeyPatch, field: str
 ) -> None:
     read: list[int] = []
-    clean = acceptance.clean_prompt
 
     def measured(text: str, *given: Any, **named: Any) -> Any:
         read.append(len(text))
-        return clean(text, *given, **named)
+        return clean_prompt(text, *given, **named)
 
-    monkeypatch.setattr(acceptance, "clean_prompt", measured)
+    monkeypatch.setattr("ninefold.service.jobs.admission.clean_prompt", measured)
     long = "x " * 20_000
     settings = {"negative_prompt": long, "condition_scale": 3} if field != "prompt" else {}
     body = {"prompt": long if field == "prompt" else PROMPT, "settings": settings}

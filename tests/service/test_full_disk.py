@@ -1,6 +1,7 @@
 """Laws of a full disk: accepting says so, reading goes on, nothing is lost, all comes back."""
 
 import asyncio
+import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,6 +47,9 @@ async def asked_on_each_surface(service: RunningService) -> dict[str, str]:
         "/sdapi/v1/txt2img": {"prompt": "a hat"},
         "/models/tiny": {"inputs": "a hat"},
         "/generate": {"prompt": "a hat"},
+        "/v3": {"prompt": "a hat"},
+        "/gradio_api/queue/join": {"data": ["a hat"], "session_hash": "a session"},
+        "/gradio_api/call/generate": {"data": ["a hat"]},
     }
     answers = {}
     for path, body in bodies.items():
@@ -93,6 +97,10 @@ async def _live_through_a_full_disk(service: RunningService, folder: Path) -> No
     answers = await asked_on_each_surface(service)
     assert '"code":"storage_full"' in answers["/api/v1/jobs"]
     assert '"error"' in answers["/v1/images/generations"]
+    for path in ("/gradio_api/queue/join", "/gradio_api/call/generate"):
+        told = json.loads(answers[path])  # what Gradio's clients show where a request fails
+        assert told["code"] == "storage_full"
+        assert isinstance(told["detail"], str)
     readable = ["/livez", "/readyz", "/metrics", f"/g/{shown['id']}", shown["pictures"][0]["url"]]
     readable += [shown["grid_url"], f"/api/v1/jobs/{drawn}", f"/api/v1/jobs/{waiting}", "/gallery"]
     for path in readable:

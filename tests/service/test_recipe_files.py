@@ -1,6 +1,7 @@
 """Laws of pictures with recipes: signed once for all who ask, and gone with the picture."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -53,7 +54,7 @@ async def test_what_was_let_go_of_is_made_again() -> None:
         return name.encode() * 100
 
     for name in ("a", "b", "a", "c", "b", "a"):
-        assert await files.get(name, lambda name=name: make(name)) == name.encode() * 100
+        assert await files.get(name, partial(make, name)) == name.encode() * 100
     assert made == ["a", "b", "c", "a"]
     files.forget("a")
     await files.get("a", lambda: make("a"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import URL, func, select, text
+from sqlalchemy import URL, event, func, select, text
 from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -160,3 +160,34 @@ async def test_a_database_that_stays_away_is_told_of_without_a_request_to_ask_ag
     assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
     assert answer.headers["retry-after"]
     assert "again" not in to_problem(away()).detail
+
+
+async def test_nothing_that_is_read_waits_for_this_process_in_a_transaction(
+    drawing_service: RunningService,
+) -> None:
+    held: list[str] = []
+
+    def note(*told: Any) -> None:
+        of_request = second_try._attempt.get() is not None  # housekeeping writes meanwhile
+        options = told[0].get_execution_options()
+        if of_request and options.get("isolation_level") != "AUTOCOMMIT":
+            held.append(told[2])
+
+    key = {"Authorization": "Bearer nf_unknown"}
+    job = await drawing_service.ended((await drawing_service.post("a red apple"))["id"])
+    digest = job["pictures"][0]["hash"]
+    engine = drawing_service.gateway.database.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    paths = [
+        *("/readyz", "/metrics", "/api/v1/status", "/api/v1/models", "/gallery"),
+        *(f"/api/v1/jobs/{job['id']}{rest}" for rest in ("", "/events", "/events?wait=0")),
+        *(f"/api/v1/jobs/{job['id']}/{name}" for name in ("grid.png", f"pictures/{digest}.png")),
+        *(f"/i/{digest}.png", f"/i/{'0' * 64}.png", f"/g/{job['id']}", "/api/v1/suggestions?q=a"),
+    ]
+    for path in paths:
+        answer = await drawing_service.http.get(path)
+        assert answer.status_code in (200, 404), path
+        assert held == [], path
+    assert (await drawing_service.http.get("/api/v1/status", headers=key)).status_code == 200
+    answer = await drawing_service.http.post("/api/v1/jobs", json={"prompt": "a"}, headers=key)
+    assert (answer.status_code, held) == (401, [])

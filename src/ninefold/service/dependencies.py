@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from ninefold.service.gateway import Gateway
 from ninefold.service.problems import Problem
+from ninefold.service.store.database import reading
 from ninefold.service.store.tables import ApiKey
 from ninefold.service.visitors import (
     COOKIE,
@@ -128,7 +129,7 @@ def read_key(request: Request) -> str | None:
 
 async def _find_tier(gateway: Gateway, key: str) -> TierName:
     statement = select(ApiKey.tier).where(ApiKey.hash == hash_key(key), ApiKey.revoked_at.is_(None))
-    async with gateway.database.connect() as connection:
+    async with reading(gateway.database).connect() as connection:
         name = (await connection.execute(statement)).scalar_one_or_none()
     for tier in _TIERS:
         if name == tier:

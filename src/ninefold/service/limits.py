@@ -155,7 +155,7 @@ class RateLimits:
             network = requester.address
             on_picture = ("reports on picture", digest, network)
             if not await self._limiter.test(PICTURE_REPORTS, *on_picture):
-                raise enough_reports(PICTURE_REPORTS.amount)
+                raise enough_reports()
             counts.append((self._address_reports, "reports of network", (network,)))
             counts.append((PICTURE_REPORTS, on_picture[0], on_picture[1:]))
         await self._take_all(counts, 1, "reports")
@@ -346,12 +346,12 @@ def too_many(allowance: Allowance) -> Problem:
     )
 
 
-def enough_reports(count: int) -> Problem:
-    """Return the problem that a picture was reported so often already."""
+def enough_reports() -> Problem:
+    """Return the problem that one more report of a picture would say nothing new."""
     return Problem(
         429,
         "enough_reports",
-        f"This picture was reported {count} times already; it waits for whoever runs this service "
+        "This picture was reported often enough already; it waits for whoever runs this service "
         "and needs no further report.",
         headers={"x-should-retry": "false"},
     )

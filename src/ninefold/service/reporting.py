@@ -18,4 +18,4 @@ async def keep_report(gateway: Gateway, requester: Requester, report: NewReport)
     async with gateway.database.begin() as connection:
         is_kept = await add_report(connection, report, requester.share, max_reports=max_reports)
     if not is_kept:
-        raise enough_reports(max_reports)
+        raise enough_reports()

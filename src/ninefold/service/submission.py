@@ -20,6 +20,7 @@ from ninefold.service.jobs.refusal import PromptRefusedProblem
 from ninefold.service.limits import Allowance
 from ninefold.service.problems import Problem
 from ninefold.service.store import decisions
+from ninefold.service.store.database import reading
 from ninefold.service.tracing import current_traceparent
 from ninefold.service.visitors import Requester
 
@@ -88,7 +89,7 @@ async def _prepare(gateway: Gateway, requester: Requester, spec: JobSpec) -> Pre
     except PromptRefusedProblem as problem:
         await gateway.limits.strike(requester)
         kept = spec.prompt if gateway.settings.keep_refused_prompts else None
-        async with gateway.database.begin() as connection:
+        async with reading(gateway.database).connect() as connection:  # one statement, kept at once
             await decisions.record_prompt(connection, problem.verdict, prompt=kept)
         raise
     return prepared

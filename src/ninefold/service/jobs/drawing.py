@@ -41,6 +41,7 @@ from ninefold.service.jobs.refusal import PromptCheck
 from ninefold.service.jobs.states import Status
 from ninefold.service.jobs.transitions import Claim
 from ninefold.service.room import Room
+from ninefold.service.store.database import reading
 from ninefold.service.store.objects import (
     PLACES,
     Objects,
@@ -188,7 +189,7 @@ class JobDrawing:
         looks = await asyncio.to_thread(looks_of, image)
 
         async def look() -> bool:
-            async with self._context.database.connect() as connection:
+            async with reading(self._context.database).connect() as connection:
                 return await picture_rows.is_removed(connection, recipe, looks)
 
         return await retrying(look)
@@ -229,7 +230,7 @@ class JobDrawing:
         looks = {stored.digest: stored.fingerprint for stored in self._finished.values()}
 
         async def look() -> set[str]:
-            async with self._context.database.connect() as connection:
+            async with reading(self._context.database).connect() as connection:
                 return await picture_rows.find_removed(connection, looks)
 
         return await retrying(look)

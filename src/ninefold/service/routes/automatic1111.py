@@ -38,6 +38,7 @@ from ninefold.service.routes.waiting import (
     shown,
     wait,
 )
+from ninefold.service.store.database import reading
 from ninefold.service.store.tables import Job, JobEvent
 from ninefold.service.surfaces import SurfaceRoutes
 from ninefold.service.visitors import Requester, address_share
@@ -246,7 +247,7 @@ async def _active_jobs(gateway: Gateway, request: Request, user: Requester) -> l
         )
         .order_by(Job.number)
     )
-    async with gateway.database.connect() as connection:
+    async with reading(gateway.database).connect() as connection:
         ids = (await connection.execute(statement)).scalars().all()
     return [await find(gateway, request, job_id) for job_id in ids]
 
@@ -259,7 +260,7 @@ async def _preview(gateway: Gateway, job: JobDocument) -> str | None:
         .order_by(JobEvent.seq.desc())
         .limit(1)
     )
-    async with gateway.database.connect() as connection:
+    async with reading(gateway.database).connect() as connection:
         url = (await connection.execute(statement)).scalar_one_or_none()
     data = None if url is None else await load_preview(gateway, job.id, url, "png")
     return None if data is None else base64.b64encode(data).decode()
@@ -270,7 +271,7 @@ def _say(job: JobDocument) -> str | None:
 
 
 async def _read_sha256(gateway: Gateway) -> str | None:
-    async with gateway.database.connect() as connection:
+    async with reading(gateway.database).connect() as connection:
         info = await read_engine_info(connection, gateway.settings.stalled_s)
     digest = info.get("model_sha256")
     return None if digest is None else str(digest)

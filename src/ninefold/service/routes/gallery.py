@@ -95,7 +95,7 @@ async def read_suggestions(
     q: Annotated[str, Query(max_length=200)], gateway: TheGateway, response: Response
 ) -> SuggestionsDocument:
     """Return published prompts with words that begin like those of `q`."""
-    async with gateway.database.connect() as connection:
+    async with reading(gateway.database).connect() as connection:
         found = await publications.suggest(connection, storable(q), MAX_SUGGESTIONS)
     response.headers["Cache-Control"] = "public, max-age=60"
     return SuggestionsDocument(suggestions=found)
@@ -128,7 +128,7 @@ async def read_gallery(
 ) -> Response:
     """Return a page of what people published, searched and ordered."""
     query = storable(q)
-    async with gateway.database.connect() as connection:
+    async with reading(gateway.database).connect() as connection:
         found = await publications.find_published(
             connection, query, order, offset=(page - 1) * PAGE_SIZE, limit=PAGE_SIZE + 1
         )

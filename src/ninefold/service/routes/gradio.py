@@ -42,6 +42,7 @@ from ninefold.service.routes.gradio_sessions import sessions_of
 from ninefold.service.routes.jobs import JOB_ID, JobId
 from ninefold.service.routes.pictures import load_picture
 from ninefold.service.routes.waiting import accept_in_time, cancel_at_last
+from ninefold.service.store.database import reading
 from ninefold.service.store.retry import is_away, retrying
 from ninefold.service.store.tables import Job
 from ninefold.service.surfaces import SurfaceRoutes
@@ -229,7 +230,7 @@ async def _cancel_unless_back(
 
 async def _unfinished_jobs(gateway: Gateway, owner: str) -> Sequence[str]:
     statement = select(Job.id).where(Job.owner == owner, Job.ended_at.is_(None))
-    async with gateway.database.connect() as connection:
+    async with reading(gateway.database).connect() as connection:
         return (await connection.execute(statement)).scalars().all()
 
 

@@ -22,7 +22,7 @@ from ninefold.service.networks import is_loopback
 from ninefold.service.problems import not_found
 from ninefold.service.routes.jobs import problems
 from ninefold.service.store.clock import ago
-from ninefold.service.store.database import current_revision, head_revision
+from ninefold.service.store.database import current_revision, head_revision, reading
 from ninefold.service.store.retry import DATABASE_AWAY
 from ninefold.service.store.tables import WorkerRow
 
@@ -54,10 +54,10 @@ async def check_parts(gateway: Gateway) -> dict[str, str]:
     """Return the state of what the gateway depends on."""
     checks: dict[str, str] = {}
     try:
-        revision = await current_revision(gateway.database)
+        revision = await current_revision(reading(gateway.database))
         checks["database"] = "ok"
         checks["schema"] = "ok" if revision == head_revision() else f"at {revision}"
-        async with gateway.database.connect() as connection:
+        async with reading(gateway.database).connect() as connection:
             capacity = await read_capacity(connection, gateway.settings.stalled_s)
         checks["workers"] = "ok" if capacity.num_workers else "none"
     except DATABASE_AWAY:
@@ -73,7 +73,7 @@ async def check_parts(gateway: Gateway) -> dict[str, str]:
 @router.get("/api/v1/status", responses=problems(503))
 async def read_status(gateway: TheGateway) -> StatusDocument:
     """Tell how busy the service is and how long a new job would take."""
-    async with gateway.database.connect() as connection:
+    async with reading(gateway.database).connect() as connection:
         capacity = await read_capacity(connection, gateway.settings.stalled_s)
         depths = await queue_depths(connection)
         codes = await queued_codes(connection) + await drawing_codes(connection)
@@ -106,7 +106,7 @@ async def read_metrics(request: Request, gateway: TheGateway) -> Response:
     if readers == "none" or (readers == "local" and not is_loopback(host)):
         raise not_found("page")
     status = await read_status(gateway)
-    async with gateway.database.connect() as connection:
+    async with reading(gateway.database).connect() as connection:
         capacity = await read_capacity(connection, gateway.settings.stalled_s)
         codes = await queued_codes(connection) + await drawing_codes(connection)
     gauges = {
@@ -124,7 +124,7 @@ async def read_metrics(request: Request, gateway: TheGateway) -> Response:
 @router.get("/api/v1/models", responses=problems(503))
 async def read_models(gateway: TheGateway) -> ModelsDocument:
     """List the models that draw here, with what their worker says of itself."""
-    async with gateway.database.connect() as connection:
+    async with reading(gateway.database).connect() as connection:
         info = await read_engine_info(connection, gateway.settings.stalled_s)
     facts = gateway.facts
     model = ModelDocument(

@@ -25,6 +25,7 @@ from ninefold.service.jobs.admission import JobSpec
 from ninefold.service.jobs.audiences import path_of
 from ninefold.service.jobs.events import MAX_SEQ, Event, read_events
 from ninefold.service.problems import MEDIA_TYPE, Problem, invalid, not_found
+from ninefold.service.store.database import reading
 from ninefold.service.submission import submit
 from ninefold.service.tracing import current_traceparent
 
@@ -113,7 +114,7 @@ async def follow_job(
     viewer = await read_viewer(request, gateway)
     after = max(after, _seq_of(last_event_id))
     if not wait:
-        async with gateway.database.connect() as connection:
+        async with reading(gateway.database).connect() as connection:
             events = await read_events(connection, job_id, after)
         documents = [await to_document(gateway, request, job_id, event, viewer) for event in events]
         content = EventsDocument(events=documents).model_dump(mode="json")

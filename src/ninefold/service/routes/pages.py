@@ -27,6 +27,7 @@ from ninefold.service.routes.jobs import JobId, find_job, require_owner
 from ninefold.service.routes.pictures import load_grid
 from ninefold.service.settings import Settings
 from ninefold.service.store import publications
+from ninefold.service.store.database import reading
 from ninefold.service.store.objects import StorageError
 from ninefold.service.store.publications import count_visit, is_published
 from ninefold.service.submission import accept
@@ -114,7 +115,7 @@ async def read_drawing(job_id: JobId, request: Request, gateway: TheGateway) -> 
     requester = await identify(request, gateway)
     job = await find_job(gateway, request, job_id, requester.owner)
     owner = await gateway.reader.owner_of(job_id)
-    async with gateway.database.begin() as connection:
+    async with reading(gateway.database).connect() as connection:
         is_public = await is_published(connection, job_id)
         if is_public:
             await count_visit(connection, job_id, requester.address)

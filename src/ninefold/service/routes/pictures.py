@@ -27,6 +27,7 @@ from ninefold.service.jobs.picture_steps import RECIPE, encode, with_recipe
 from ninefold.service.jobs.safe_steps import MEDIA_TYPES, seal_alike, seal_with
 from ninefold.service.problems import Problem, not_found
 from ninefold.service.routes.jobs import JobId, find_job, problems, read_viewer
+from ninefold.service.store.database import reading
 from ninefold.service.store.objects import (
     StorageError,
     content_hash,
@@ -211,7 +212,7 @@ async def load_picture(gateway: Gateway, digest: str, extension: str) -> bytes:
 
 async def _missing(gateway: Gateway, digest: str) -> Problem:
     statement = select(RemovedPicture.hash).where(RemovedPicture.hash == digest)
-    async with gateway.database.connect() as connection:
+    async with reading(gateway.database).connect() as connection:
         if (await connection.execute(statement)).scalar_one_or_none() is None:
             return not_found("picture")
     return Problem(410, "removed", "This picture was removed.")
