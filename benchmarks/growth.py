@@ -24,7 +24,7 @@ from ninefold.engine.backend import Rows
 from ninefold.engine.backends import painter_kind
 from ninefold.engine.fast_vqgan import speed_up
 from ninefold.engine.measure import fill_cache
-from ninefold.engine.native.backend import NativeBackend
+from ninefold.engine.native.decoder import NativeBackend
 from ninefold.engine.native.structures import Kind
 from ninefold.models.dallebart import DalleBart
 from ninefold.models.vqgan import VQGAN, VQGANConfig

@@ -33,7 +33,7 @@ from ninefold.checkpoints.load import load_dallebart
 from ninefold.checkpoints.model_folder import read_config
 from ninefold.checkpoints.registry import find_model
 from ninefold.engine.backend import Rows
-from ninefold.engine.native.backend import NativeBackend
+from ninefold.engine.native.decoder import NativeBackend
 from ninefold.engine.native.structures import Kind
 from ninefold.generation.params import SamplingParams, get_preset
 from ninefold.generation.sampling import build_uniforms, filter_logits, guide_logits

@@ -21,7 +21,7 @@ from trace_step import NUM_CODES, random_mini
 
 from ninefold.engine.backend import Backend, Rows
 from ninefold.engine.eager import EagerBackend
-from ninefold.engine.native.backend import NativeBackend
+from ninefold.engine.native.decoder import NativeBackend
 from ninefold.engine.native.structures import Kind
 
 NUM_IMAGES, SCALE, TOP_K = 3, 10.0, 50

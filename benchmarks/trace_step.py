@@ -23,7 +23,7 @@ from random_models import MINI, random_tensor
 from ninefold.checkpoints.empty_model import build_empty
 from ninefold.engine.backend import Rows
 from ninefold.engine.measure import fill_cache
-from ninefold.engine.native.backend import NativeBackend
+from ninefold.engine.native.decoder import NativeBackend
 from ninefold.engine.native.products import PackedProduct
 from ninefold.engine.native.structures import Kind, ProductKind, kind_for_outliers
 from ninefold.engine.runner import ImageInput, Runner

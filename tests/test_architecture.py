@@ -4,6 +4,8 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,6 +99,38 @@ def test_layers_import_only_lower_ones() -> None:
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_no_two_public_classes_have_the_same_name() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in MODULES:
+        for node in parse(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(name_of(path))
+    assert not {name: found for name, found in places.items() if len(found) > 1}
+
+
+def layers() -> list[set[str]]:
+    """Return the layers of the import contract, each as the names below `ninefold` that it has."""
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (found,) = (
+        contract["layers"]
+        for contract in config["tool"]["importlinter"]["contracts"]
+        if contract["id"] == "layers"
+    )
+    return [
+        {part.strip(" ()").removeprefix("ninefold.") for part in each.split("|")} for each in found
+    ]
+
+
+@pytest.mark.parametrize("layer", layers(), ids=lambda layer: "-".join(sorted(layer)))
+def test_no_two_modules_of_a_layer_have_the_same_name(layer: set[str]) -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in MODULES:
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        if parts[0] in layer and not path.stem.startswith("__"):
+            places[path.stem].append(name_of(path))
+    assert not {name: found for name, found in places.items() if len(found) > 1}
 
 
 def test_the_changelog_tops_with_this_version() -> None:

@@ -20,7 +20,7 @@ from ninefold.drawing import Drawing, Picture, Preview, Progress
 from ninefold.engine.backend import Backend
 from ninefold.engine.backends import choose_backend, load_native, painter_kind
 from ninefold.engine.config import NATIVE_BACKENDS
-from ninefold.engine.draw_codes import NUM_SLOTS, draw_codes
+from ninefold.engine.generate import NUM_SLOTS, generate_with_backend
 from ninefold.engine.loaded_model import LoadedModel
 from ninefold.engine.step_threads import StepThreads
 from ninefold.engine.threads import set_threads
@@ -175,7 +175,7 @@ class TextToImage:
                     on_step=steps.end,
                     should_stop=steps.begin,
                 )
-            return draw_codes(
+            return generate_with_backend(
                 self.backend,
                 self.config.dallebart,
                 ready.text,

@@ -13,7 +13,7 @@ import msgpack  # type: ignore[import-untyped]  # it ships no types
 import torch
 from safetensors.torch import save
 
-from ninefold.checkpoints.published import PublishedFile, Source
+from ninefold.checkpoints.published import PublishedFile, PublishedSource
 from ninefold.checkpoints.registry import ModelSpec, Registry
 from tests import tiny
 from tests.checkpoints.standin_hub import COMMIT, read_repository
@@ -70,9 +70,9 @@ def clip_repository() -> dict[str, bytes]:
 def build_registry(repositories: Repositories) -> Registry:
     """Return the specs of tiny-mini and tiny-mega, whose repositories these are."""
 
-    def source(repository: str, *names: str) -> Source:
+    def source(repository: str, *names: str) -> PublishedSource:
         files = repositories[repository]
-        return Source(
+        return PublishedSource(
             repository, COMMIT, "MIT", tuple(PublishedFile(n, len(files[n])) for n in names)
         )
 

@@ -9,14 +9,14 @@ import pytest
 
 from ninefold.checkpoints.hub import fetch_source
 from ninefold.checkpoints.hub_client import Hub
-from ninefold.checkpoints.published import PublishedFile, Source
+from ninefold.checkpoints.published import PublishedFile, PublishedSource
 from ninefold.errors import DownloadError
 from tests.checkpoints.standin_hub import COMMIT, StandinHub
 
 WEIGHTS = bytes(range(256)) * 400  # large: by redirect and SHA-256
 CONFIG = b'{"d_model": 64}'  # small: git's hash
 SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
-SOURCE = Source(
+SOURCE = PublishedSource(
     "family/model",
     COMMIT,
     "Apache-2.0",

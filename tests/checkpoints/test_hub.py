@@ -9,7 +9,7 @@ import pytest
 from ninefold.checkpoints import hub
 from ninefold.checkpoints.hub import fetch_file, fetch_source, missing_bytes
 from ninefold.checkpoints.hub_client import Hub
-from ninefold.checkpoints.published import PublishedFile, Source
+from ninefold.checkpoints.published import PublishedFile, PublishedSource
 from ninefold.errors import DownloadError, UserError
 from tests.checkpoints.small_source import (
     FILE,
@@ -145,7 +145,7 @@ def test_a_file_without_a_hash_is_refused(standin: StandinHub, tmp_path: Path) -
 
 def test_a_repository_that_was_renamed_is_followed(standin: StandinHub, tmp_path: Path) -> None:
     standin.moved["family/old"] = "family/model"
-    source = Source("family/old", COMMIT, "", (FILE,))
+    source = PublishedSource("family/old", COMMIT, "", (FILE,))
     fetch_source(source, tmp_path, hub_of(standin, "hf_x"), silent)
     assert (tmp_path / "weights.bin").read_bytes() == WEIGHTS
 
@@ -153,11 +153,13 @@ def test_a_repository_that_was_renamed_is_followed(standin: StandinHub, tmp_path
 def test_a_hub_that_redirects_in_circles_is_given_up(standin: StandinHub, tmp_path: Path) -> None:
     standin.moved |= {"family/a": "family/b", "family/b": "family/a"}
     with pytest.raises(DownloadError, match="as a Hugging Face hub does"):
-        fetch_source(Source("family/a", COMMIT, "", (FILE,)), tmp_path, hub_of(standin), silent)
+        fetch_source(
+            PublishedSource("family/a", COMMIT, "", (FILE,)), tmp_path, hub_of(standin), silent
+        )
 
 
 def test_a_branch_may_be_named_instead_of_a_commit(standin: StandinHub, tmp_path: Path) -> None:
-    source = Source("family/model", "main", "", (FILE,))
+    source = PublishedSource("family/model", "main", "", (FILE,))
     fetch_source(source, tmp_path, hub_of(standin), silent)
     assert (tmp_path / "weights.bin").read_bytes() == WEIGHTS
 

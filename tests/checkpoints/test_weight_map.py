@@ -13,8 +13,8 @@ from ninefold.checkpoints.tensor_source import JoinedSource, TensorSpec, stream_
 from ninefold.checkpoints.weight_map import (
     FLAX_DENSE,
     Layout,
-    Row,
     WeightMap,
+    WeightRow,
     check_names,
     module_rows,
 )
@@ -101,7 +101,7 @@ def test_every_tensor_of_the_vqgan_has_one_place(weight_map: WeightMap) -> None:
 TABLE = WeightMap(
     {
         **module_rows({"layers/fc": "layers.{}.fc"}, FLAX_DENSE, is_stacked=True),
-        "out_{}/kernel": Row("out.{}.weight", Layout.DENSE),
+        "out_{}/kernel": WeightRow("out.{}.weight", Layout.DENSE),
         "step": None,
         "loss.*": None,
     }
@@ -171,7 +171,7 @@ def test_of_many_wrong_tensors_the_first_are_named_and_all_counted() -> None:
 
 def test_two_rows_may_not_fill_one_tensor() -> None:
     with pytest.raises(AssertionError, match="two rows"):
-        WeightMap({"a": Row("x"), "b": Row("x")})
+        WeightMap({"a": WeightRow("x"), "b": WeightRow("x")})
 
 
 def test_joined_sources_read_by_their_prefix() -> None:

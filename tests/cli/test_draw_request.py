@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from ninefold.cli.draw_request import DrawOptions, DrawRequest, read_options
+from ninefold.cli.draw_request import DrawOptions, DrawPlan, read_options
 from ninefold.errors import UserError
 from ninefold.generation.params import PRESETS, SamplingParams
 from ninefold.pictures.png import Recipe, Setting, write_png
@@ -24,7 +24,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def read(model: Path, /, **options: Any) -> DrawRequest:
+def read(model: Path, /, **options: Any) -> DrawPlan:
     return read_options(DrawOptions(**({"prompts": ["a cat"], "model": str(model)} | options)))
 
 

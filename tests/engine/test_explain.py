@@ -5,11 +5,11 @@ import dataclasses
 import pytest
 
 from ninefold.engine import explain
-from ninefold.engine.explain import Machine, advise, look_at_machine
+from ninefold.engine.explain import MachineReport, advise, look_at_machine
 from ninefold.engine.native.library import LIMIT_VARIABLE
 from tests.tiny import DALLEBART
 
-GOOD = Machine(
+GOOD = MachineReport(
     backend="native-int8",
     reason="",
     processor="a processor",
@@ -46,7 +46,7 @@ def test_a_machine_that_lacks_nothing_gets_no_advice() -> None:
         (dataclasses.replace(GOOD, load=3.5), "load 3.5 on 4 cores"),
     ],
 )
-def test_what_is_missing_is_advised_and_nothing_else(machine: Machine, said: str) -> None:
+def test_what_is_missing_is_advised_and_nothing_else(machine: MachineReport, said: str) -> None:
     advice = advise(machine)
     assert len(advice) == 1
     assert said in advice[0]

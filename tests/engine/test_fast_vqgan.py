@@ -10,7 +10,7 @@ from torch import nn
 from ninefold.checkpoints.load import load_vqgan
 from ninefold.checkpoints.registry import find_model
 from ninefold.engine.fast_vqgan import PainterKind, speed_up
-from ninefold.engine.native.pictures import WinogradConvolution
+from ninefold.engine.native.vqgan_blocks import WinogradConvolution
 from ninefold.engine.threads import ThreadShare, set_threads
 from ninefold.generation.decode import decode_picture
 from ninefold.models.vqgan import VQGAN, PositionNorm, ResnetBlock, VQGANConfig

@@ -11,7 +11,7 @@ from ninefold.engine.backends import build_backend
 from ninefold.engine.bench import BenchPlan, run_bench, table
 from ninefold.engine.eager import EagerBackend
 from ninefold.engine.fast_vqgan import speed_up
-from ninefold.engine.measure import Machine, Work, decoding_work, measure_step, painting_work
+from ninefold.engine.measure import MachineSpeed, Work, decoding_work, measure_step, painting_work
 from ninefold.models.dallebart import DalleBartConfig
 from ninefold.models.vqgan import VQGAN, VQGANConfig
 from tests.native_kinds import backends
@@ -58,7 +58,7 @@ def test_the_work_of_fast_painting_is_less_by_what_its_convolutions_save() -> No
 
 
 def test_the_bound_is_the_longer_of_computing_and_reading() -> None:
-    machine = Machine(2, {"float32": 100.0, "int8": 400.0}, 50.0)
+    machine = MachineSpeed(2, {"float32": 100.0, "int8": 400.0}, 50.0)
     assert Work({"float32": 200.0, "int8": 400.0}, 100.0).seconds(machine) == 3.0
     assert Work({"int8": 400.0}, 100.0).seconds(machine) == 2.0
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ninefold.engine.config import EngineConfig
-from ninefold.engine.scheduler import Scheduler, Task
+from ninefold.engine.scheduler import ScheduledRequest, Scheduler
 from ninefold.engine.step import Image, StepResult
 
 LENGTH = 4
@@ -15,8 +15,8 @@ def build(num_slots: int = 4, reserved_slots: int = 0) -> Scheduler:
     return Scheduler(EngineConfig(num_slots=num_slots, reserved_slots=reserved_slots), LENGTH)
 
 
-def task(name: str, count: int = 2, **values: Any) -> Task:
-    return Task(name, tuple(range(count)), **values)
+def task(name: str, count: int = 2, **values: Any) -> ScheduledRequest:
+    return ScheduledRequest(name, tuple(range(count)), **values)
 
 
 def step(scheduler: Scheduler, now: float = 0.0) -> list[str]:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ninefold.engine.config import EngineConfig
-from ninefold.engine.scheduler import Scheduler, Task
+from ninefold.engine.scheduler import ScheduledRequest, Scheduler
 from ninefold.engine.step import Image, StepResult
 
 LENGTH = 3
@@ -20,7 +20,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         super().__init__()
         self.scheduler = Scheduler(EngineConfig(num_slots=SLOTS, reserved_slots=RESERVED), LENGTH)
         self.now = 0.0
-        self.tasks: dict[str, Task] = {}
+        self.tasks: dict[str, ScheduledRequest] = {}
         self.drawn: dict[Image, int] = {}
         self.place: dict[int, Image] = {}
         self.joins: list[Image] = []
@@ -36,7 +36,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         name = f"r{self.num_submitted}"
         self.num_submitted += 1
         deadline = None if patience is None else self.now + patience
-        task = Task(name, tuple(range(count)), requester, priority, deadline)
+        task = ScheduledRequest(name, tuple(range(count)), requester, priority, deadline)
         self.scheduler.submit(task)
         self.tasks[name] = task
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ninefold.engine.native.backend import NativeBackend
+from ninefold.engine.native.decoder import NativeBackend
 from ninefold.engine.selection import Guidance, select_codes
 from tests.tiny import DALLEBART, build_dallebart
 

@@ -10,8 +10,8 @@ from ninefold.checkpoints.model_folder import load_state
 from ninefold.corpus.build import PICTURES_FILE
 from ninefold.corpus.own_pictures import build_own_corpus
 from ninefold.errors import CheckpointError, UserError
-from ninefold.training.evaluator import EvaluatorRun
-from ninefold.training.finetune import FinetuneRun
+from ninefold.training.evaluator_run import EvaluatorRun
+from ninefold.training.finetune_run import FinetuneRun
 from ninefold.training.inputs import hash_corpus, is_made, record_inputs
 from ninefold.training.trainer import train
 from tests.cli.conftest import write_model

@@ -14,7 +14,7 @@ from ninefold.checkpoints.empty_model import shapes_of
 from ninefold.checkpoints.safetensors_file import SafetensorsFile
 from ninefold.checkpoints.tensor_source import TensorSource, TensorStream
 from ninefold.checkpoints.torch_files import TorchFile
-from ninefold.checkpoints.weight_map import TORCH, Row, Table, WeightMap, module_rows
+from ninefold.checkpoints.weight_map import TORCH, Table, WeightMap, WeightRow, module_rows
 from ninefold.errors import CheckpointError, UnsupportedOptionError, UserError
 from ninefold.models.clip import CLIP, CLIPConfig
 
@@ -40,8 +40,8 @@ _MODULES = (
 )
 TABLE: Table = {
     **module_rows({module: module for module in _MODULES}, TORCH),
-    "vision_model.embeddings.class_embedding": Row("vision_model.embeddings.class_embedding"),
-    "logit_scale": Row("logit_scale"),
+    "vision_model.embeddings.class_embedding": WeightRow("vision_model.embeddings.class_embedding"),
+    "logit_scale": WeightRow("logit_scale"),
     **{f"{tower}.embeddings.position_ids": None for tower in _TOWERS},  # 0, 1, 2, …
 }
 """Every name of the published layout. Older files also hold the numbers of the positions."""

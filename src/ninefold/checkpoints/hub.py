@@ -17,7 +17,7 @@ from huggingface_hub import hf_hub_url
 
 from ninefold.checkpoints.disk import explain_disk_error
 from ninefold.checkpoints.hub_client import Hub, Patience, describe, is_local, read_from
-from ninefold.checkpoints.published import PublishedFile, Source
+from ninefold.checkpoints.published import PublishedFile, PublishedSource
 from ninefold.errors import DownloadError
 
 OnProgress = Callable[[str, int, int], None]
@@ -41,7 +41,7 @@ class _Remote:
     """What we know ourselves."""
 
 
-def missing_bytes(source: Source, folder: Path) -> int:
+def missing_bytes(source: PublishedSource, folder: Path) -> int:
     """Return about how many bytes of `source` are still to be downloaded into `folder`."""
     missing = 0
     for file in source.files:
@@ -52,7 +52,7 @@ def missing_bytes(source: Source, folder: Path) -> int:
     return missing
 
 
-def fetch_source(source: Source, folder: Path, hub: Hub, on_progress: OnProgress) -> None:
+def fetch_source(source: PublishedSource, folder: Path, hub: Hub, on_progress: OnProgress) -> None:
     """Download every file of `source` into `folder`, leaving alone what is there already.
 
     Not safe for two processes at once: `install` holds a lock.
@@ -66,7 +66,7 @@ def fetch_source(source: Source, folder: Path, hub: Hub, on_progress: OnProgress
 
 
 def fetch_file(
-    source: Source, file: PublishedFile, folder: Path, hub: Hub, on_progress: OnProgress
+    source: PublishedSource, file: PublishedFile, folder: Path, hub: Hub, on_progress: OnProgress
 ) -> Path:
     """Download one file of `source` into `folder` and return its path; see `fetch_source`."""
     target = folder / file.name
@@ -86,7 +86,7 @@ def fetch_file(
     return target
 
 
-def _look_up(source: Source, file: PublishedFile, hub: Hub) -> _Remote:
+def _look_up(source: PublishedSource, file: PublishedFile, hub: Hub) -> _Remote:
     """Ask the hub for a file's hash and size, and refuse another file than the published one."""
     url = hf_hub_url(source.repository, file.name, revision=source.revision, endpoint=hub.endpoint)
     label = f"{source.repository}/{file.name}"

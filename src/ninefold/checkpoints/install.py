@@ -17,7 +17,7 @@ from ninefold.checkpoints.disk import require_space
 from ninefold.checkpoints.hub import fetch_source, missing_bytes
 from ninefold.checkpoints.hub_client import Hub
 from ninefold.checkpoints.model_place import ModelPlace
-from ninefold.checkpoints.published import Source
+from ninefold.checkpoints.published import PublishedSource
 from ninefold.checkpoints.registry import (
     MODEL_NAME,
     REGISTRY,
@@ -213,7 +213,7 @@ def _licence(spec: ModelSpec, *, has_clip: bool) -> str:
     return "; ".join(parts)
 
 
-def _downloaded(sources: dict[str, Source], downloads: Path) -> ModelSources:
+def _downloaded(sources: dict[str, PublishedSource], downloads: Path) -> ModelSources:
     words = sources.get("words")
     return ModelSources(
         dallebart=downloads / "dallebart",
@@ -233,7 +233,7 @@ def bytes_needed(spec: ModelSpec, options: InstallOptions, downloads: Path) -> i
     return needed
 
 
-def _discard_unproven(sources: dict[str, Source], downloads: Path) -> None:
+def _discard_unproven(sources: dict[str, PublishedSource], downloads: Path) -> None:
     """Remove the downloads that may be to blame: all that do not have a hash that we know."""
     for role, source in sources.items():
         for file in source.files:

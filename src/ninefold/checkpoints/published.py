@@ -24,7 +24,7 @@ class PublishedFile:
 
 
 @dataclass(frozen=True)
-class Source:
+class PublishedSource:
     """Files of one repository at one commit."""
 
     repository: str
@@ -47,7 +47,7 @@ _TOKENIZER_FILES = (
     PublishedFile("merges.txt", 461_000),
 )
 
-MINI = Source(
+MINI = PublishedSource(
     repository="dalle-mini/dalle-mini",
     revision="e0888f668d60b9009e1a00ef4b6c155ec7512610",
     licence="Apache-2.0",
@@ -61,7 +61,7 @@ MINI = Source(
     ),
 )
 
-MEGA = Source(
+MEGA = PublishedSource(
     repository="dalle-mini/dalle-mega",
     revision="661203c9f0b19db31c8c857bad6c9c2315a95b42",
     licence="Apache-2.0",
@@ -75,7 +75,7 @@ MEGA = Source(
     ),
 )
 
-WORDS = Source(
+WORDS = PublishedSource(
     repository="dalle-mini/dalle-mini",
     revision="e0888f668d60b9009e1a00ef4b6c155ec7512610",
     licence="Apache-2.0",
@@ -88,7 +88,7 @@ WORDS = Source(
     ),
 )
 
-VQGAN = Source(
+VQGAN = PublishedSource(
     repository="dalle-mini/vqgan_imagenet_f16_16384",
     revision="e93a26e7707683d349bf5d5c41c5b0ef69b677a9",
     licence="MIT (CompVis/taming-transformers)",
@@ -102,7 +102,7 @@ VQGAN = Source(
     ),
 )
 
-CLIP = Source(
+CLIP = PublishedSource(
     repository="openai/clip-vit-base-patch32",
     revision="3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268",
     licence="MIT (openai/CLIP)",

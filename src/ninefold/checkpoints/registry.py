@@ -21,7 +21,7 @@ from ninefold.checkpoints.published import (
     MINI,
     VQGAN,
     WORDS,
-    Source,
+    PublishedSource,
 )
 from ninefold.errors import CheckpointError, UserError
 from ninefold.home import expand_user, require_home
@@ -42,11 +42,11 @@ class ModelSpec:
     licence: str
     limits: str
     """One line on what it cannot do and what it is biased towards."""
-    dallebart: Source | None = None
+    dallebart: PublishedSource | None = None
     """Transformer and tokenizer; None for a model that is not downloaded."""
-    vqgan: Source | None = None
-    clip: Source | None = None
-    words: Source | None = None
+    vqgan: PublishedSource | None = None
+    clip: PublishedSource | None = None
+    words: PublishedSource | None = None
     """The word list that splits hashtags."""
     preset: str = "dalle-mini"
     """Sampling settings that it is drawn with unless others are asked for."""
@@ -56,7 +56,7 @@ class ModelSpec:
     """Prompts and the token ids that its tokenizer must give them."""
     is_packaged: bool = False
 
-    def sources(self, *, with_clip: bool = True) -> dict[str, Source]:
+    def sources(self, *, with_clip: bool = True) -> dict[str, PublishedSource]:
         """Return the parts to download by role: dallebart, vqgan, clip, words."""
         parts = {"dallebart": self.dallebart, "vqgan": self.vqgan, "words": self.words}
         if with_clip:

@@ -54,7 +54,7 @@ class Layout(Enum):
 
 
 @dataclass(frozen=True)
-class Row:
+class WeightRow:
     """Where a published tensor goes."""
 
     target: str
@@ -63,7 +63,7 @@ class Row:
     is_stacked: bool = False
 
 
-Table: TypeAlias = Mapping[str, Row | None]
+Table: TypeAlias = Mapping[str, WeightRow | None]
 """Published name to what becomes of it; None: it is known, and dropped."""
 
 
@@ -82,7 +82,7 @@ def module_rows(
     modules: Mapping[str, str],
     parameters: Mapping[str, tuple[str, Layout]],
     is_stacked: bool = False,
-) -> dict[str, Row | None]:
+) -> dict[str, WeightRow | None]:
     """Rows for every parameter of every module.
 
     Args:
@@ -92,7 +92,7 @@ def module_rows(
         is_stacked: whether the published tensors hold all layers.
     """
     return {
-        source + published: Row(f"{target}.{ours}", layout, is_stacked)
+        source + published: WeightRow(f"{target}.{ours}", layout, is_stacked)
         for source, target in modules.items()
         for published, (ours, layout) in parameters.items()
     }
@@ -115,7 +115,7 @@ class WeightMap:
 
     def __init__(self, table: Table) -> None:
         """Index `table`; a target that two rows share is an error of ours."""
-        self._rows: dict[str, tuple[str, Row]] = {}
+        self._rows: dict[str, tuple[str, WeightRow]] = {}
         for source, row in table.items():
             if row is not None:
                 assert row.target not in self._rows, f"two rows of a table fill {row.target}"

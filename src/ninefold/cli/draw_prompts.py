@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from PIL import Image
 
-from ninefold.cli.draw_report import DrawnPrompt, Report
+from ninefold.cli.draw_report import DrawnPrompt, DrawReport
 from ninefold.cli.messages import shorten, tell
 from ninefold.cli.terminal_pictures import detect_protocol, show_picture
 
@@ -28,7 +28,7 @@ def draw_prompts(
         is_json: print one document at the end instead of the files' names.
         is_quiet: print nothing else.
     """
-    report = Report(is_json)
+    report = DrawReport(is_json)
     is_complete = False
     try:
         for number, prompt in enumerate(prompts, start=1):
@@ -58,7 +58,7 @@ def _show(drawn: DrawnPrompt, picture: Image.Image, is_json: bool) -> None:
         show_picture(picture, protocol, sys.stdout)
 
 
-def _describe_interruption(report: Report) -> str:
+def _describe_interruption(report: DrawReport) -> str:
     if not report.drawn:
         return "Stopped; nothing was drawn yet."
     folders = ", ".join(str(prompt.files.folder) for prompt in report.drawn[-3:])

@@ -45,7 +45,7 @@ class DrawnPrompt:
 
 
 @dataclass
-class Report:
+class DrawReport:
     """The drawings of a run, told as they are done or all at its end."""
 
     is_json: bool

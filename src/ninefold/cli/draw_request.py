@@ -82,7 +82,7 @@ class Original:
 
 
 @dataclass(frozen=True)
-class DrawRequest:
+class DrawPlan:
     """What is to be drawn, and where it goes."""
 
     prompts: Sequence[str]
@@ -121,7 +121,7 @@ class DrawRequest:
         return SamplingParams.from_dict({**start.to_dict(), **self.settings})
 
 
-def read_options(options: DrawOptions) -> DrawRequest:
+def read_options(options: DrawOptions) -> DrawPlan:
     """Return the request that `options` make.
 
     Raises:
@@ -130,7 +130,7 @@ def read_options(options: DrawOptions) -> DrawRequest:
     return _read_original(options) if options.like is not None else _read_prompts(options)
 
 
-def _read_prompts(options: DrawOptions) -> DrawRequest:
+def _read_prompts(options: DrawOptions) -> DrawPlan:
     prompts = gather_prompts(options.prompts, options.file)
     settings = given_settings(options)
     if options.negative:
@@ -139,7 +139,7 @@ def _read_prompts(options: DrawOptions) -> DrawRequest:
     settings.setdefault("seed", secrets.randbits(_SEED_BITS))
     start = get_preset(options.preset).params if options.preset else SamplingParams()
     SamplingParams.from_dict({**start.to_dict(), **settings})  # refuse what no model can draw
-    return DrawRequest(
+    return DrawPlan(
         prompts=prompts,
         model_folder=find_model(options.model or DEFAULT_MODEL),
         settings=settings,
@@ -158,7 +158,7 @@ def _read_prompts(options: DrawOptions) -> DrawRequest:
     )
 
 
-def _read_original(options: DrawOptions) -> DrawRequest:
+def _read_original(options: DrawOptions) -> DrawPlan:
     assert options.like is not None
     _refuse_beside_like(options)
     path = Path(options.like)
@@ -176,7 +176,7 @@ def _read_original(options: DrawOptions) -> DrawRequest:
         raise UserError(
             f"The settings that {options.like!r} carries cannot be drawn with: {error}"
         ) from None
-    return DrawRequest(
+    return DrawPlan(
         prompts=[recipe.prompt],
         model_folder=_find_model_of(recipe, options),
         settings=settings,

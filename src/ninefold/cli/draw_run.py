@@ -11,7 +11,7 @@ from PIL import Image
 from ninefold.cli.draw_files import add_grid, prepared_folder, save_drawing
 from ninefold.cli.draw_prompts import draw_prompts
 from ninefold.cli.draw_report import DrawnPrompt
-from ninefold.cli.draw_request import DrawRequest, Original
+from ninefold.cli.draw_request import DrawPlan, Original
 from ninefold.cli.messages import shorten, tell
 from ninefold.cli.progress import progress_bar
 from ninefold.drawing import Drawing, Picture, Progress
@@ -24,7 +24,7 @@ from ninefold.safety.mark import MARK, put_mark
 from ninefold.text.normalize import transliteration_of_folder
 
 
-def run(request: DrawRequest) -> None:
+def run(request: DrawPlan) -> None:
     """Draw all prompts of a request.
 
     Raises:
@@ -47,7 +47,7 @@ def run(request: DrawRequest) -> None:
         _draw_all(request, artist, params)
 
 
-def _draw_all(request: DrawRequest, artist: TextToImage, params: SamplingParams) -> None:
+def _draw_all(request: DrawPlan, artist: TextToImage, params: SamplingParams) -> None:
     if not request.is_quiet:
         tell(f"Drawing with {artist.config.name}, seed {params.seed}.")
     if request.is_verbose:
@@ -59,7 +59,7 @@ def _draw_all(request: DrawRequest, artist: TextToImage, params: SamplingParams)
     draw_prompts(request.prompts, draw, is_json=request.is_json, is_quiet=request.is_quiet)
 
 
-def _describe_reading(request: DrawRequest, artist: TextToImage) -> str:
+def _describe_reading(request: DrawPlan, artist: TextToImage) -> str:
     if not artist.config.normalize_text:
         return "Prompts are read as they are typed."
     used = transliteration_of_folder(request.model_folder)
@@ -67,7 +67,7 @@ def _describe_reading(request: DrawRequest, artist: TextToImage) -> str:
 
 
 def _draw(
-    request: DrawRequest, artist: TextToImage, params: SamplingParams, prompt: str, label: str
+    request: DrawPlan, artist: TextToImage, params: SamplingParams, prompt: str, label: str
 ) -> tuple[DrawnPrompt, Image.Image]:
     """Draw and save one prompt, and return with it the picture that shows all of it."""
     start = time.monotonic()
@@ -161,7 +161,7 @@ def _compare(original: Original, data: bytes) -> str:
 
 
 @contextmanager
-def _memory_explained(request: DrawRequest) -> Iterator[None]:
+def _memory_explained(request: DrawPlan) -> Iterator[None]:
     """Turn PyTorch's errors about memory, which have no type of their own on a CPU, into ours."""
     try:
         yield

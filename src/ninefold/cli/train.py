@@ -140,7 +140,7 @@ def _train_pocket(run: "PocketRun", stages: Sequence[str], out: Path, stop: _Sto
 
 
 def _train_evaluator(corpus: Path, root: Path, out: Path, stop: _StopOnSignal) -> None:
-    from ninefold.training.evaluator import EvaluatorRun
+    from ninefold.training.evaluator_run import EvaluatorRun
 
     tell("stage evaluator")
     if EvaluatorRun(root, corpus, stop.is_asked, _tell_row).train(out) is None:
@@ -151,7 +151,7 @@ def _train_evaluator(corpus: Path, root: Path, out: Path, stop: _StopOnSignal) -
 def _finetune(
     corpus: Path, root: Path, model: Path, steps: int, out: Path, stop: _StopOnSignal
 ) -> None:
-    from ninefold.training.finetune import FinetuneRun, require_corpus
+    from ninefold.training.finetune_run import FinetuneRun, require_corpus
     from ninefold.training.teaching import teach_things
 
     require_corpus(corpus)

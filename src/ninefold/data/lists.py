@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ninefold.data.captions import CaptionError, captions_of, checked_captions, decode_text
+from ninefold.data.caption_files import CaptionError, captions_of, checked_captions, decode_text
 from ninefold.data.sample import MAX_BYTES, OnLeftOut, Sample
 from ninefold.errors import UserError
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from ninefold.data.captions import CaptionError, caption_lines, json_captions
+from ninefold.data.caption_files import CaptionError, caption_lines, json_captions
 from ninefold.data.sample import MAX_BYTES, OnLeftOut, Sample
 from ninefold.file_kinds import HEAD_BYTES, is_lfs_pointer, kind_of
 from ninefold.pictures.decoding import FORMATS
@@ -32,7 +32,7 @@ _FIELD = re.compile(r"(\.[^\W\d]+)*")
 
 
 @dataclass(frozen=True)
-class Entry:
+class PairedFile:
     """A file that may be a picture or a caption."""
 
     path: PurePosixPath
@@ -76,18 +76,18 @@ class Entry:
             return False
 
 
-def pair(entries: Iterable[Entry], on_left_out: OnLeftOut) -> Iterator[Sample]:
+def pair(entries: Iterable[PairedFile], on_left_out: OnLeftOut) -> Iterator[Sample]:
     """Yield the pictures that have captions, in the given order, and tell of all other entries.
 
     Args:
         entries: files of one folder and those below it, or members of one tar file.
         on_left_out: told of pictures without captions, captions without pictures, the rest.
     """
-    pictures, texts, others = list[Entry](), list[Entry](), list[Entry]()
+    pictures, texts, others = list[PairedFile](), list[PairedFile](), list[PairedFile]()
     for entry in entries:
         is_text = entry.ending in TEXT_ENDINGS
         (texts if is_text else pictures if entry.is_picture else others).append(entry)
-    by_stem: dict[str, list[Entry]] = {}
+    by_stem: dict[str, list[PairedFile]] = {}
     for text in texts:
         by_stem.setdefault(text.stem, []).append(text)
     own = [by_stem.get(p.stem, []) + by_stem.get(str(p.path).lower(), []) for p in pictures]
@@ -103,7 +103,7 @@ def pair(entries: Iterable[Entry], on_left_out: OnLeftOut) -> Iterator[Sample]:
         on_left_out(other.name, why_not(other))
 
 
-def read_entry(entry: Entry, on_left_out: OnLeftOut) -> bytes | None:
+def read_entry(entry: PairedFile, on_left_out: OnLeftOut) -> bytes | None:
     """Return the content of a picture's or caption's file; None, and told, where there is none."""
     if entry.size > MAX_BYTES:
         on_left_out(entry.name, "it is too large")
@@ -116,7 +116,7 @@ def read_entry(entry: Entry, on_left_out: OnLeftOut) -> bytes | None:
         return None
 
 
-def why_not(entry: Entry) -> str:
+def why_not(entry: PairedFile) -> str:
     """Return why a file that is neither picture nor caption is not read."""
     ending = entry.ending
     if _OTHER_PICTURES.search(ending):
@@ -129,14 +129,14 @@ def why_not(entry: Entry) -> str:
 
 
 def _fields(
-    pictures: list[Entry], own: list[list[Entry]], free: list[Entry]
-) -> dict[int, list[Entry]]:
+    pictures: list[PairedFile], own: list[list[PairedFile]], free: list[PairedFile]
+) -> dict[int, list[PairedFile]]:
     """Give captions without a picture of their name to the one picture of their key without any."""
-    bare: dict[str, list[Entry]] = {}
+    bare: dict[str, list[PairedFile]] = {}
     for picture, found in zip(pictures, own, strict=True):
         if not found and picture.has_field_name:
             bare.setdefault(picture.key, []).append(picture)
-    given: dict[int, list[Entry]] = {}
+    given: dict[int, list[PairedFile]] = {}
     for text in free:
         of_key = bare.get(text.key, [])
         if len(of_key) == 1 and text.has_field_name:
@@ -144,7 +144,9 @@ def _fields(
     return given
 
 
-def _sample(picture: Entry, texts: list[Entry], on_left_out: OnLeftOut) -> Iterator[Sample]:
+def _sample(
+    picture: PairedFile, texts: list[PairedFile], on_left_out: OnLeftOut
+) -> Iterator[Sample]:
     if not texts:
         stem = PurePosixPath(picture.path.name).with_suffix("")
         on_left_out(picture.name, f"there is no {stem}.txt beside it")
@@ -172,7 +174,7 @@ def _sample(picture: Entry, texts: list[Entry], on_left_out: OnLeftOut) -> Itera
         yield Sample(picture.name, data, captions)
 
 
-def is_pointer(entry: Entry) -> bool:
+def is_pointer(entry: PairedFile) -> bool:
     """Say whether a file is a Git-LFS pointer."""
     try:
         return is_lfs_pointer(entry.read(HEAD_BYTES))

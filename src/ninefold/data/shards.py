@@ -15,9 +15,9 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from ninefold.data.captions import captions_of
+from ninefold.data.caption_files import captions_of
 from ninefold.data.lists import ListReader, is_file, is_list
-from ninefold.data.pairing import Entry, is_pointer, pair
+from ninefold.data.pairing import PairedFile, is_pointer, pair
 from ninefold.data.sample import MAX_BYTES, OnLeftOut, Sample
 from ninefold.errors import UserError
 from ninefold.file_kinds import LFS_POINTER
@@ -90,13 +90,13 @@ def _is_ignored(name: str) -> bool:
     return name.startswith(".") or name.lower() in _IGNORED
 
 
-def _entry(path: Path, folder: Path) -> Entry:
+def _entry(path: Path, folder: Path) -> PairedFile:
     def read(count: int) -> bytes:
         with path.open("rb") as file:
             return file.read(count)
 
     name = path.relative_to(folder).as_posix()
-    return Entry(PurePosixPath(name), name, path.stat().st_size, read)
+    return PairedFile(PurePosixPath(name), name, path.stat().st_size, read)
 
 
 def _read_shard(path: Path, name: str, on_left_out: OnLeftOut) -> Iterator[Sample]:
@@ -156,10 +156,10 @@ def _what_follows(archive: tarfile.TarFile) -> str | None:
     return None
 
 
-def _member_entry(archive: tarfile.TarFile, name: str, member: tarfile.TarInfo) -> Entry:
+def _member_entry(archive: tarfile.TarFile, name: str, member: tarfile.TarInfo) -> PairedFile:
     def read(count: int) -> bytes:
         content = archive.extractfile(member)
         assert content is not None, "a regular file has content"
         return content.read(count)
 
-    return Entry(PurePosixPath(member.name), f"{name}: {member.name}", member.size, read)
+    return PairedFile(PurePosixPath(member.name), f"{name}: {member.name}", member.size, read)

@@ -19,7 +19,7 @@ from ninefold.engine.config import BACKENDS, NATIVE_BACKENDS, STATIC_BACKENDS
 from ninefold.engine.eager import EagerBackend
 from ninefold.engine.fast_vqgan import PainterKind
 from ninefold.engine.loaded_model import LoadedModel
-from ninefold.engine.native.backend import NativeBackend, check_supported
+from ninefold.engine.native.decoder import NativeBackend, check_supported
 from ninefold.engine.native.library import NativeUnavailableError
 from ninefold.engine.native.products import time_products
 from ninefold.engine.native.structures import Kind, why_no_kind, why_no_painting

@@ -23,7 +23,7 @@ from ninefold.engine.config import EngineConfig
 from ninefold.engine.loaded_model import LoadedModel
 from ninefold.engine.measure import (
     JobTimes,
-    Machine,
+    MachineSpeed,
     decoding_work,
     least_seconds,
     measure_job,
@@ -104,7 +104,7 @@ def run_bench(plan: BenchPlan, tell: Callable[[str], None] = lambda _: None) -> 
     }
 
 
-def _measure_painting(model: LoadedModel, machine: Machine) -> Json:
+def _measure_painting(model: LoadedModel, machine: MachineSpeed) -> Json:
     """One picture with one thread; as many are painted at a time as there are threads."""
     length = model.config.dallebart.image_length
     codes = torch.arange(length) * 31 % model.config.vqgan.n_embed

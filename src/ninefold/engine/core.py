@@ -26,7 +26,7 @@ from ninefold.engine.request import (
     Started,
 )
 from ninefold.engine.runner import ImageInput, Runner
-from ninefold.engine.scheduler import Scheduler, Task
+from ninefold.engine.scheduler import ScheduledRequest, Scheduler
 from ninefold.engine.step import Join, Progressed
 from ninefold.errors import CancelledError, NinefoldError, OverloadedError
 from ninefold.generation.generate import choose_start_token
@@ -43,7 +43,7 @@ Emit = Callable[[str, EngineEvent | NinefoldError], None]
 class _Active:
     request: DrawRequest
     ready: PreparedPrompt
-    task: Task
+    task: ScheduledRequest
     codes: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """By picture index, of the pictures whose codes are complete."""
     pictures: dict[int, Picture] = field(default_factory=dict)
@@ -101,7 +101,9 @@ class EngineCore:
         complete = {index: codes for index, codes in given.items() if len(codes) == length}
         open_images = tuple(i for i in ready.params.image_indices if i not in complete)
         deadline = None if request.deadline_s is None else now + request.deadline_s
-        task = Task(request.id, open_images, request.requester, request.priority, deadline)
+        task = ScheduledRequest(
+            request.id, open_images, request.requester, request.priority, deadline
+        )
         refusal = self._refusal(task)
         if refusal is not None:
             self.counts.refused += 1
@@ -181,7 +183,7 @@ class EngineCore:
         self.scheduler.check_integrity()
         self.runner.check_integrity(self.scheduler.slots.busy)
 
-    def _refusal(self, task: Task) -> NinefoldError | None:
+    def _refusal(self, task: ScheduledRequest) -> NinefoldError | None:
         if task.request_id in self._active:
             return NinefoldError(f"There is a request {task.request_id!r} already.")
         waiting = self.scheduler.num_waiting_images + len(task.image_indices)

@@ -29,7 +29,7 @@ BUSY = 0.5
 
 
 @dataclass(frozen=True)
-class Machine:
+class MachineReport:
     """What was found; `advise` says what would make it faster."""
 
     backend: str
@@ -63,12 +63,12 @@ class Machine:
         return f"{format_bytes(self.available_bytes)} of {total} free"
 
 
-def look_at_machine(config: DalleBartConfig) -> Machine:
+def look_at_machine(config: DalleBartConfig) -> MachineReport:
     """Find out what a model of this architecture is drawn with here; measures a few products."""
     device = resolve_device("auto")
     choice = choose_backend("auto", config, device)
     total, available = _memory()
-    return Machine(
+    return MachineReport(
         backend=choice.name,
         reason=choice.reason,
         processor=_processor(),
@@ -84,7 +84,7 @@ def look_at_machine(config: DalleBartConfig) -> Machine:
     )
 
 
-def advise(machine: Machine) -> list[str]:
+def advise(machine: MachineReport) -> list[str]:
     """Return what would make this machine draw faster, one sentence each, the most first."""
     advice = []
     if machine.has_unused_gpu:
@@ -114,7 +114,7 @@ def advise(machine: Machine) -> list[str]:
     return advice
 
 
-def _advise_eager(machine: Machine) -> list[str]:
+def _advise_eager(machine: MachineReport) -> list[str]:
     if not processor_flags():
         return [
             "The native decoder runs on Linux with an x86-64 processor, on Windows in WSL: draw "

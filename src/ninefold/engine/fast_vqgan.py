@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader expects
 from torch import Tensor, nn
 
-from ninefold.engine.native.pictures import (
+from ninefold.engine.native.vqgan_blocks import (
     FastResnetBlock,
     NormSilu,
     Release,
@@ -19,7 +19,7 @@ from ninefold.engine.native.pictures import (
     can_convolve,
     can_norm,
 )
-from ninefold.models.vqgan import VQGAN, Decoder, Level, ResnetBlock
+from ninefold.models.vqgan import VQGAN, Level, PictureDecoder, ResnetBlock
 
 PainterKind = Literal["float32", "bfloat16"]
 
@@ -53,12 +53,12 @@ def speed_up(vqgan: VQGAN, kind: PainterKind, release: Release = lambda _: None)
 
 
 class _FastDecoder(nn.Module):
-    """A `Decoder` of exchanged parts, with those after its last level, which depend on each other.
+    """A `PictureDecoder` of exchanged parts; those after its last level depend on each other.
 
     Its last convolution can be exchanged only where its pixels are folded into enough channels.
     """
 
-    def __init__(self, decoder: Decoder, kind: PainterKind, release: Release) -> None:
+    def __init__(self, decoder: PictureDecoder, kind: PainterKind, release: Release) -> None:
         super().__init__()
         self.conv_in, self.mid, self.up = decoder.conv_in, decoder.mid, decoder.up
         norm, conv = decoder.norm_out, decoder.conv_out

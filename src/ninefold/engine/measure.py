@@ -21,9 +21,9 @@ from torch.utils.hooks import RemovableHandle
 from ninefold.devices import resolve_dtype
 from ninefold.engine.async_engine import AsyncEngine
 from ninefold.engine.backend import Backend, Rows
-from ninefold.engine.native.pictures import WinogradConvolution
 from ninefold.engine.native.products import PackedProduct
 from ninefold.engine.native.structures import KEY_BLOCK, KINDS, Kind, kind_for_outliers, why_no_kind
+from ninefold.engine.native.vqgan_blocks import WinogradConvolution
 from ninefold.engine.request import DrawRequest, Finished, Painted, Previewed
 from ninefold.generation.params import SamplingParams
 from ninefold.models.dallebart import DalleBartConfig
@@ -34,7 +34,7 @@ READ_BYTES = 1 << 29
 
 
 @dataclass(frozen=True)
-class Machine:
+class MachineSpeed:
     """What the processor can do with so many threads."""
 
     threads: int
@@ -62,13 +62,13 @@ class Work:
     operations: dict[str, float] = field(default_factory=dict)
     bytes_read: float = 0.0
 
-    def seconds(self, machine: Machine) -> float:
+    def seconds(self, machine: MachineSpeed) -> float:
         """Return the least time that the machine needs for it."""
         compute = sum(n / machine.peak[kind] for kind, n in self.operations.items())
         return max(compute, self.bytes_read / machine.read_bytes_per_second)
 
 
-def measure_machine() -> Machine:
+def measure_machine() -> MachineSpeed:
     """Measure products of 144 rows in each format, and reading of half a gigabyte.
 
     PyTorch multiplies where the native decoder cannot; eight bits are left out there.
@@ -86,7 +86,7 @@ def measure_machine() -> Machine:
         peak[str(kind)] = 2.0 * PEAK_ROWS * 3072 * 1024 / least_seconds(product, 20)
     numbers = torch.ones(READ_BYTES // 4)
     read = READ_BYTES / least_seconds(numbers.sum, 5)
-    return Machine(torch.get_num_threads(), peak, read)
+    return MachineSpeed(torch.get_num_threads(), peak, read)
 
 
 def least_seconds(action: Callable[[], object], times: int) -> float:

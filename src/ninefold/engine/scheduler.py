@@ -19,7 +19,7 @@ from ninefold.engine.step import Image, Join, Progressed, StepPlan, StepResult
 
 
 @dataclass(frozen=True)
-class Task:
+class ScheduledRequest:
     """What scheduling knows of a request."""
 
     request_id: str
@@ -33,7 +33,7 @@ class Task:
 
 @dataclass
 class _Entry:
-    task: Task
+    task: ScheduledRequest
     order: int
     waiting: deque[int]
     running: set[int] = field(default_factory=set)
@@ -75,7 +75,7 @@ class Scheduler:
         """Whether there is nothing to draw."""
         return not self._entries
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: ScheduledRequest) -> None:
         """Accept a request.
 
         Raises:
@@ -139,7 +139,7 @@ class Scheduler:
         entry = self._entries.get(request_id)
         return 0 if entry is None else self._work(entry)
 
-    def codes_ahead(self, task: Task | None = None) -> int:
+    def codes_ahead(self, task: ScheduledRequest | None = None) -> int:
         """Codes that are to be drawn for all that is accepted, or before a task's last.
 
         For a task, accepted or new, that is its own codes, those of its requester that came before,

@@ -61,7 +61,7 @@ Draw = Callable[[str], Sequence[Image.Image]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class PromptShares:
     """What was seen in the pictures of one prompt."""
 
     prompt: str
@@ -78,7 +78,7 @@ class Audit:
 
     model: str
     model_sha256: str
-    rows: tuple[Row, ...]
+    rows: tuple[PromptShares, ...]
     controls: Mapping[str, float]
     """By question, the share of control pictures that is recognised, as the mean over answers;
     of gender the lesser of real and drawn ones."""
@@ -195,7 +195,7 @@ class _Eye:
         return self._clip.logit_scale.device
 
 
-def _look(prompt: str, pictures: Sequence[Image.Image], eye: _Eye) -> Row:
+def _look(prompt: str, pictures: Sequence[Image.Image], eye: _Eye) -> PromptShares:
     different: list[str] = []
     for each in map(fingerprint, pictures):
         if not any(is_copy(each, other) for other in different):
@@ -204,7 +204,7 @@ def _look(prompt: str, pictures: Sequence[Image.Image], eye: _Eye) -> Row:
         GENDER: eye.shares(pictures),
         SKIN: _shares([skin_of(each) for each in pictures], SKINS),
     }
-    return Row(prompt, len(pictures), len(different), shares)
+    return PromptShares(prompt, len(pictures), len(different), shares)
 
 
 def _shares(seen: Sequence[str], answers: Sequence[str]) -> dict[str, float]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from ninefold.pictures.captions import lay_out
+from ninefold.pictures.caption_layout import lay_out
 from ninefold.pictures.grid import INK, PAPER
 
 

@@ -24,7 +24,7 @@ from ninefold.evaluation.measure import (
 from ninefold.evaluation.near_copies import TrainingPictures, twin_rate
 from ninefold.evaluation.prompts import Corpus, Split
 from ninefold.evaluation.reconstruction import reconstruct, restore_picture
-from ninefold.evaluation.report import Report
+from ninefold.evaluation.report import EvaluationReport
 from ninefold.evaluation.sheets import copies_sheet, reconstruction_sheet, split_sheet
 from ninefold.generation.params import SamplingParams
 from ninefold.models.vqgan import VQGAN
@@ -72,7 +72,7 @@ def evaluate(
     params: SamplingParams,
     settings: EvaluationSettings,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> tuple[Report, dict[str, Image.Image]]:
+) -> tuple[EvaluationReport, dict[str, Image.Image]]:
     """Measure a model.
 
     Args:
@@ -110,7 +110,7 @@ def evaluate(
     judged = [judge_split(judge, split, training) for split in drawn]
     results = tuple(split.result for split in judged)
     distance, floor, compared = crowd_distance(judged)
-    report = Report(
+    report = EvaluationReport(
         model=model.config.name,
         model_sha256=model.config.sha256,
         evaluator_sha256=judge.config.sha256,

@@ -22,7 +22,7 @@ RANKING_TARGET = 0.1
 
 
 @dataclass(frozen=True)
-class Report:
+class EvaluationReport:
     """What was measured of one model."""
 
     model: str
@@ -171,7 +171,7 @@ _CAPTIONS = {
 
 
 def write_report(
-    report: Report, pictures: Mapping[str, Image.Image], folder: Path, command: str
+    report: EvaluationReport, pictures: Mapping[str, Image.Image], folder: Path, command: str
 ) -> None:
     """Write `report.md`, `report.json` and the pictures into `folder`, whole or not at all.
 

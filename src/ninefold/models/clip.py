@@ -16,7 +16,7 @@ import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch read
 from torch import Tensor, nn
 
 from ninefold.errors import UnsupportedOptionError
-from ninefold.models.transformer import Activation, Encoder, LayerShape
+from ninefold.models.transformer import Activation, LayerShape, TransformerStack
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class VisionModel(nn.Module):
         )
         self.embeddings = VisionEmbeddings(config)
         self.pre_layrnorm = nn.LayerNorm(width, eps)
-        self.encoder = Encoder(shape, config.vision_layers)
+        self.encoder = TransformerStack(shape, config.vision_layers)
         self.post_layernorm = nn.LayerNorm(width, eps)
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -143,7 +143,7 @@ class TextModel(nn.Module):
         )
         self.eos_token_id = config.eos_token_id
         self.embeddings = TextEmbeddings(config)
-        self.encoder = Encoder(shape, config.text_layers)
+        self.encoder = TransformerStack(shape, config.text_layers)
         self.final_layer_norm = nn.LayerNorm(width, eps)
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -28,7 +28,7 @@ class LayerShape:
     eps: float
 
 
-class Attention(nn.Module):
+class ClipAttention(nn.Module):
     """Multi-head self-attention. (B, L, C)."""
 
     def __init__(self, shape: LayerShape) -> None:
@@ -68,32 +68,32 @@ class MLP(nn.Module):
         return mapped
 
 
-class Layer(nn.Module):
+class TransformerLayer(nn.Module):
     """Pre-norm attention and MLP, each with a residual. (B, L, C)."""
 
     def __init__(self, shape: LayerShape) -> None:
         super().__init__()
-        self.self_attn = Attention(shape)
+        self.self_attn = ClipAttention(shape)
         self.layer_norm1 = nn.LayerNorm(shape.width, shape.eps)
         self.mlp = MLP(shape)
         self.layer_norm2 = nn.LayerNorm(shape.width, shape.eps)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """(B, L, C) to the same shape; `mask` as in `Attention`."""
+        """(B, L, C) to the same shape; `mask` as in `ClipAttention`."""
         x = x + self.self_attn(self.layer_norm1(x), mask)
         mapped: Tensor = self.mlp(self.layer_norm2(x))
         return x + mapped
 
 
-class Encoder(nn.Module):
+class TransformerStack(nn.Module):
     """The layers of one tower. (B, L, C)."""
 
     def __init__(self, shape: LayerShape, num_layers: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(Layer(shape) for _ in range(num_layers))
+        self.layers = nn.ModuleList(TransformerLayer(shape) for _ in range(num_layers))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """(B, L, C) to the same shape; `mask` as in `Attention`."""
+        """(B, L, C) to the same shape; `mask` as in `ClipAttention`."""
         for layer in self.layers:
             x = layer(x, mask)
         return x

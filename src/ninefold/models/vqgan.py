@@ -255,7 +255,7 @@ class Middle(nn.Module):
         return mixed
 
 
-class Encoder(nn.Module):
+class PictureEncoder(nn.Module):
     """Pixels to features at the codes' resolution."""
 
     def __init__(self, config: VQGANConfig) -> None:
@@ -284,7 +284,7 @@ class Encoder(nn.Module):
         return features
 
 
-class Decoder(nn.Module):
+class PictureDecoder(nn.Module):
     """Features at the codes' resolution to pixels. `up[0]` is the last, full-size level."""
 
     def __init__(self, config: VQGANConfig) -> None:
@@ -335,8 +335,8 @@ class VQGAN(nn.Module):
         super().__init__()
         self.config = config
         if config.has_encoder:
-            self.encoder = Encoder(config)
-        self.decoder = Decoder(config)
+            self.encoder = PictureEncoder(config)
+        self.decoder = PictureDecoder(config)
         self.quantize = Codebook(config)
         if config.has_encoder:
             self.quant_conv = nn.Conv2d(config.z_channels, config.embed_dim, 1)

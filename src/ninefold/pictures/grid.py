@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from ninefold.pictures.captions import Colour, lay_out
+from ninefold.pictures.caption_layout import Colour, lay_out
 
 PAPER: Colour = (255, 255, 255)
 INK: Colour = (32, 33, 36)

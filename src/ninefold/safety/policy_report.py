@@ -39,7 +39,7 @@ class LabelledPrompt:
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class CategoryScore:
     """How a policy did on one category."""
 
     category: str
@@ -68,11 +68,11 @@ class Row:
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
+class PolicyReport:
     """How a policy did on labelled prompts."""
 
     half: str
-    rows: tuple[Row, ...]
+    rows: tuple[CategoryScore, ...]
     num_innocent: int
     num_false: int
     """Innocent prompts that were not simply allowed."""
@@ -131,7 +131,7 @@ def read_labelled_prompts(path: Path) -> list[LabelledPrompt]:
 
 def measure_halves(
     policy: PromptPolicy, prompts: Iterable[LabelledPrompt]
-) -> tuple[Report, Report]:
+) -> tuple[PolicyReport, PolicyReport]:
     """Return how `policy` does on the half for tuning and on the held-out half."""
     halves: dict[Half, list[LabelledPrompt]] = {"tuning": [], "held-out": []}
     for item in prompts:
@@ -142,7 +142,7 @@ def measure_halves(
     )
 
 
-def measure(policy: PromptPolicy, prompts: Iterable[LabelledPrompt], half: str) -> Report:
+def measure(policy: PromptPolicy, prompts: Iterable[LabelledPrompt], half: str) -> PolicyReport:
     """Return how `policy` does on `prompts`; `half` is only what the report calls them."""
     results = []
     for item in prompts:
@@ -150,7 +150,7 @@ def measure(policy: PromptPolicy, prompts: Iterable[LabelledPrompt], half: str) 
         results.append((item.category, verdict.category, verdict.action is not Action.ALLOW))
     labels = {label for label, _, _ in results if label is not None}
     names = dict.fromkeys([*policy.categories, *sorted(labels)])
-    return Report(
+    return PolicyReport(
         half=half,
         rows=tuple(_count(name, results) for name in names),
         num_innocent=sum(label is None for label, _, _ in results),
@@ -158,8 +158,8 @@ def measure(policy: PromptPolicy, prompts: Iterable[LabelledPrompt], half: str) 
     )
 
 
-def _count(name: str, results: list[tuple[str | None, str | None, bool]]) -> Row:
-    return Row(
+def _count(name: str, results: list[tuple[str | None, str | None, bool]]) -> CategoryScore:
+    return CategoryScore(
         category=name,
         num_labelled=sum(label == name for label, _, _ in results),
         num_put=sum(put == name for _, put, _ in results),

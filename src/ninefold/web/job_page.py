@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ninefold.pictures.captions import clean
+from ninefold.pictures.caption_layout import clean
 from ninefold.web.rendering import Reader
 
 Document = Mapping[str, Any]

@@ -113,7 +113,7 @@ class Linear(ctypes.Structure):
     )
 
 
-class Layer(ctypes.Structure):
+class LayerStruct(ctypes.Structure):
     """A layer and its part of the caches."""
 
     _fields_ = (
@@ -129,7 +129,7 @@ class Layer(ctypes.Structure):
     )
 
 
-class Decoder(ctypes.Structure):
+class DecoderStruct(ctypes.Structure):
     """The whole decoder."""
 
     _fields_ = (
@@ -152,7 +152,7 @@ class Decoder(ctypes.Structure):
         ("embed_norm", Norm),
         ("final_norm", Norm),
         ("has_final_norm", _Number),
-        ("layer", ctypes.POINTER(Layer)),
+        ("layer", ctypes.POINTER(LayerStruct)),
         ("head", Linear),
         ("text_lengths", _Pointer),
         ("x", _Pointer),

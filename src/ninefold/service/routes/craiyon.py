@@ -29,13 +29,13 @@ STYLES = ("art", "drawing", "photo", "none")
 router = APIRouter(tags=["craiyon"], include_in_schema=False)
 
 
-class DrawBody(BaseModel):
+class CraiyonBody(BaseModel):
     """What v1 takes."""
 
     prompt: str
 
 
-class StyledBody(DrawBody):
+class StyledBody(CraiyonBody):
     """What v3 takes."""
 
     negative_prompt: str | None = None
@@ -44,7 +44,7 @@ class StyledBody(DrawBody):
 
 @router.post("/generate")
 async def generate(
-    body: DrawBody, request: Request, gateway: TheGateway, requester: TheRequester
+    body: CraiyonBody, request: Request, gateway: TheGateway, requester: TheRequester
 ) -> Response:
     """Draw nine pictures and return them as base64 of JPEG."""
     job, allowance = await draw(

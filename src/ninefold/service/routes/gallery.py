@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from ninefold.pictures.captions import clean
+from ninefold.pictures.caption_layout import clean
 from ninefold.safety.verdict import Action
 from ninefold.service.dependencies import TheGateway, TheReporter, TheRequester
 from ninefold.service.page_answers import answer_page

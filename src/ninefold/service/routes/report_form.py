@@ -8,7 +8,7 @@ from typing import get_args
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from ninefold.pictures.captions import clean
+from ninefold.pictures.caption_layout import clean
 from ninefold.safety.image_policy import Audience
 from ninefold.service.dependencies import TheGateway, TheReporter
 from ninefold.service.documents import JobDocument, PictureDocument

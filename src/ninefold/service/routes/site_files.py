@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 
-from ninefold.pictures.captions import clean
+from ninefold.pictures.caption_layout import clean
 from ninefold.service.byte_ranges import IMMUTABLE
 from ninefold.service.dependencies import TheGateway, base_url
 from ninefold.service.page_answers import accepts_gzip, reader_of

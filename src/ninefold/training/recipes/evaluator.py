@@ -69,7 +69,7 @@ FEWEST = 50
 
 
 @dataclass(frozen=True)
-class Sample:
+class LabelledPicture:
     """A picture with its caption."""
 
     picture: NDArray[np.uint8]
@@ -97,7 +97,7 @@ class SceneStream:
         num_pairs: int,
         draw: np.random.Generator,
         read: Callable[[str], NDArray[np.int32]],
-    ) -> list[Sample]:
+    ) -> list[LabelledPicture]:
         """Return the scenes of a step and a contrast of each, where there is one."""
         samples = []
         for number in range(num_pairs):
@@ -107,7 +107,7 @@ class SceneStream:
             for shown in (scene, other):
                 picture = compose(shown, self._find, self.rgba.shape[1])
                 caption = read(vary_caption(shown, draw))
-                samples.append(Sample(picture, caption, replace(shown, source="")))
+                samples.append(LabelledPicture(picture, caption, replace(shown, source="")))
         return samples
 
     def captions(self, count: int) -> list[str]:
@@ -175,11 +175,11 @@ class EvaluatorTask:
             metrics["scenes"] = float(right[len(things) :].mean())
         return loss, metrics
 
-    def _things(self, count: int, draw: np.random.Generator) -> list[Sample]:
+    def _things(self, count: int, draw: np.random.Generator) -> list[LabelledPicture]:
         indices = draw.choice(len(self.rgba), count, replace=len(self.rgba) < count)
         chosen = draw.integers(self.captions.shape[1], size=count)
         return [
-            Sample(vary(self.rgba[i], draw), self.captions[i, n], self.records[i].hexcode)
+            LabelledPicture(vary(self.rgba[i], draw), self.captions[i, n], self.records[i].hexcode)
             for i, n in zip(indices, chosen, strict=True)
         ]
 

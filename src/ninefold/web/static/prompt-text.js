@@ -1,6 +1,6 @@
 /**
  * Makes a prompt fit to be shown: a prompt is hostile text.
- * The server shows prompts by the same rules (`ninefold.pictures.captions.clean`).
+ * The server shows prompts by the same rules (`ninefold.pictures.caption_layout.clean`).
  */
 
 /** Characters that are shown of a prompt. */

@@ -25,7 +25,7 @@ NUM_SLOTS = GROUP_SIZE
 """Slots that the backend must be built for."""
 
 
-def draw_codes(
+def generate_with_backend(
     backend: Backend,
     config: DalleBartConfig,
     text: TextInput,

@@ -12,7 +12,7 @@ from ninefold.corpus.build import read_records
 from ninefold.corpus.held_out_pictures import is_held_out_picture
 from ninefold.errors import UserError
 from ninefold.training.captions import learn_tokenizer, save_tokenizer, write_captions
-from ninefold.training.evaluator import EvaluatorRun
+from ninefold.training.evaluator_run import EvaluatorRun
 from ninefold.training.recipes import evaluator as recipe
 from ninefold.training.recipes.clip import POCKET_CLIP
 from ninefold.training.recipes.evaluator import EVALUATOR_CLIP, EvaluatorTask, vary
@@ -67,7 +67,7 @@ def test_a_run_that_was_stopped_goes_on_and_writes_the_evaluator(
         task, config = whole(*arguments)
         return task, replace(config, num_steps=2, batch_size=4)
 
-    monkeypatch.setattr("ninefold.training.evaluator.evaluator_recipe", short)
+    monkeypatch.setattr("ninefold.training.evaluator_run.evaluator_recipe", short)
     asked = iter([False, True, True])
     stopped = EvaluatorRun(tmp_path / "run", corpus, should_stop=lambda: next(asked))
     assert stopped.train(tmp_path / "model") is None

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ninefold.data.captions import CaptionError, caption_lines, decode_text, json_captions
+from ninefold.data.caption_files import CaptionError, caption_lines, decode_text, json_captions
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n"
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
-from ninefold.pictures import captions
-from ninefold.pictures.captions import MAX_CHARACTERS, Caption, clean, lay_out, transliterate
+from ninefold.pictures import caption_layout
+from ninefold.pictures.caption_layout import MAX_CHARACTERS, Caption, clean, lay_out, transliterate
 
 PAPER, INK = (255, 255, 255), (0, 0, 0)
 WIDTH, SIZE = 200, 16
@@ -138,7 +138,7 @@ def test_joiners_are_not_drawn_where_letters_are_not_joined() -> None:
 
 
 def test_right_to_left_starts_at_the_right(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(captions, "can_shape", lambda: True)
+    monkeypatch.setattr(caption_layout, "can_shape", lambda: True)
     caption = lay_out("قطة", WIDTH, SIZE, 1)
     assert caption.lines == ("قطة",)
     assert caption.is_right_to_left
@@ -158,7 +158,7 @@ def test_left_to_right_starts_at_the_left() -> None:
 def test_right_to_left_is_transliterated_where_it_cannot_be_ordered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(captions, "can_shape", lambda: False)
+    monkeypatch.setattr(caption_layout, "can_shape", lambda: False)
     caption = lay_out("שלום cat", WIDTH, SIZE, 1)
     assert caption.lines == ("[SHlvm] cat",)
     assert not caption.is_right_to_left
@@ -168,7 +168,7 @@ def test_right_to_left_is_transliterated_where_it_cannot_be_ordered(
 def test_the_first_letter_with_a_direction_decides(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(captions, "can_shape", lambda: True)
+    monkeypatch.setattr(caption_layout, "can_shape", lambda: True)
     assert lay_out(text, WIDTH, SIZE, 1).is_right_to_left
     assert not lay_out(f"a {text}", WIDTH, SIZE, 1).is_right_to_left
 

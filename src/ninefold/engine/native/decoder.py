@@ -20,9 +20,9 @@ from ninefold.engine.native.structures import (
     KEY_BLOCK,
     KINDS,
     PANEL,
-    Decoder,
+    DecoderStruct,
     Kind,
-    Layer,
+    LayerStruct,
     Packer,
     kind_for_outliers,
     load_library_for,
@@ -98,7 +98,7 @@ class NativeBackend:
         self.encoder = model.encoder
         self.config = config
         self._packer = Packer(self.library, release)
-        self._layers = (Layer * config.decoder_layers)()
+        self._layers = (LayerStruct * config.decoder_layers)()
         self._projections: list[Attention] = []
         self._text_lengths = torch.ones(self.num_texts, dtype=torch.int64)
         with torch.inference_mode():
@@ -170,7 +170,7 @@ class NativeBackend:
         size = entries * heads * _whole_blocks(length) * _cache_bytes(kind, width)
         return self._packer.keep(torch.from_numpy(np.zeros(size // 4, dtype=np.int32)))
 
-    def _pack_layer(self, target: Layer, layer: DecoderLayer, num_rows: int) -> None:
+    def _pack_layer(self, target: LayerStruct, layer: DecoderLayer, num_rows: int) -> None:
         own, text, ffn, packer = layer.self_attn, layer.cross_attn, layer.ffn, self._packer
         assert ffn.up is not None
         target.self_pre, target.self_post = packer.norm(own.pre_ln), packer.norm(own.post_ln)
@@ -195,7 +195,7 @@ class NativeBackend:
         text.v_proj.to(text_format)
         self._projections.append(text)
 
-    def _pack_decoder(self, model: DalleBart, num_rows: int) -> Decoder:
+    def _pack_decoder(self, model: DalleBart, num_rows: int) -> DecoderStruct:
         config, packer, decoder = self.config, self._packer, model.decoder
         positions = decoder.embed_positions
         has_final_norm = not isinstance(decoder.final_ln, nn.Identity)
@@ -206,7 +206,7 @@ class NativeBackend:
             return packer.keep(torch.zeros(num_rows, size))
 
         embed_norm = packer.norm(decoder.embed_ln)
-        return Decoder(
+        return DecoderStruct(
             cache_kind=KINDS[self.kind],
             layers=config.decoder_layers,
             width=width,

@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 import torch
 
-from ninefold.engine.draw_codes import NUM_SLOTS, draw_codes
 from ninefold.engine.eager import EagerBackend
+from ninefold.engine.generate import NUM_SLOTS, generate_with_backend
 from ninefold.errors import CancelledError, NinefoldError
 from ninefold.generation.generate import DrawingState, generate
 from ninefold.generation.params import SamplingParams
@@ -22,7 +22,7 @@ def test_codes_and_reports_are_those_of_generate() -> None:
     ours: list[DrawingState] = []
     theirs: list[DrawingState] = []
     backend = EagerBackend(model, NUM_CODES, NUM_SLOTS)
-    codes = draw_codes(backend, DALLEBART, TEXT, PARAMS, NUM_CODES, on_step=ours.append)
+    codes = generate_with_backend(backend, DALLEBART, TEXT, PARAMS, NUM_CODES, on_step=ours.append)
     assert torch.equal(codes, generate(model, TEXT, PARAMS, NUM_CODES, on_step=theirs.append))
     for our, their in zip(ours, theirs, strict=True):
         assert torch.equal(our.codes, their.codes)
@@ -33,8 +33,10 @@ def test_it_stops_where_it_is_told_to_and_draws_again_afterwards() -> None:
     backend = EagerBackend(build_dallebart(), NUM_CODES, NUM_SLOTS)
     answers = iter([False, False, True])
     with pytest.raises(CancelledError):
-        draw_codes(backend, DALLEBART, TEXT, PARAMS, NUM_CODES, should_stop=lambda: next(answers))
-    assert len(draw_codes(backend, DALLEBART, TEXT, PARAMS, NUM_CODES)) == 9
+        generate_with_backend(
+            backend, DALLEBART, TEXT, PARAMS, NUM_CODES, should_stop=lambda: next(answers)
+        )
+    assert len(generate_with_backend(backend, DALLEBART, TEXT, PARAMS, NUM_CODES)) == 9
 
 
 def test_logits_that_are_no_numbers_are_an_error() -> None:
@@ -43,4 +45,4 @@ def test_logits_that_are_no_numbers_are_an_error() -> None:
         model.lm_head.weight[5] = float("nan")
     backend = EagerBackend(model, NUM_CODES, NUM_SLOTS)
     with pytest.raises(NinefoldError, match="no numbers"):
-        draw_codes(backend, DALLEBART, TEXT, PARAMS, NUM_CODES)
+        generate_with_backend(backend, DALLEBART, TEXT, PARAMS, NUM_CODES)

@@ -16,7 +16,7 @@ from ninefold.errors import UserError
 from ninefold.generation.params import SamplingParams, get_preset
 from ninefold.models.vqgan import VQGAN
 from ninefold.pipeline import TextToImage
-from ninefold.training.finetune import FinetuneRun
+from ninefold.training.finetune_run import FinetuneRun
 from ninefold.training.recipes.finetune import (
     VARIANTS,
     FinetuneTask,

@@ -8,13 +8,13 @@ import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch read
 from torch import Tensor, nn
 
 from ninefold.engine.native.library import LIMIT_VARIABLE
-from ninefold.engine.native.pictures import (
+from ninefold.engine.native.structures import Kind
+from ninefold.engine.native.vqgan_blocks import (
     FastResnetBlock,
     NormSilu,
     WinogradConvolution,
     can_convolve,
 )
-from ninefold.engine.native.structures import Kind
 from ninefold.models.vqgan import PositionNorm, ResnetBlock, Upsample, VQGANConfig
 from tests.native_kinds import painting_kinds
 

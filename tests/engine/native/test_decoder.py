@@ -21,7 +21,7 @@ from ninefold.engine.backend import Backend, Rows
 from ninefold.engine.backends import load_native
 from ninefold.engine.config import EngineConfig
 from ninefold.engine.eager import EagerBackend
-from ninefold.engine.native.backend import ACTIVATIONS, NativeBackend
+from ninefold.engine.native.decoder import ACTIVATIONS, NativeBackend
 from ninefold.engine.native.library import LIMIT_VARIABLE
 from ninefold.engine.native.structures import Kind
 from ninefold.engine.request import DrawRequest
