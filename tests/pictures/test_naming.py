@@ -1,8 +1,6 @@
-"""What file names made from prompts promise, and how new files are written."""
+"""What file names made from prompts promise, and how new folders are claimed."""
 
-import errno
 import multiprocessing
-import os
 import unicodedata
 from pathlib import Path
 
@@ -10,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ninefold.atomic_file import write_new
 from ninefold.pictures.naming import (
     MAX_STEM_BYTES,
     claim_folder,
     picture_stem,
-    write_new,
 )
 
 WINDOWS_DEVICES = {"CON", "PRN", "AUX", "NUL", "COM1", "COM9", "LPT1", "LPT9"}
@@ -96,48 +94,6 @@ def test_a_length_out_of_range_is_refused(max_bytes: int) -> None:
 def test_a_taken_folder_gets_the_next_number(tmp_path: Path) -> None:
     (tmp_path / "apple").write_text("a file, not a folder")
     assert [claim_folder(tmp_path, "apple").name for _ in range(2)] == ["apple-2", "apple-3"]
-
-
-def test_writing_refuses_a_taken_name_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
-    path = write_new(tmp_path / "apple.png", b"first")
-    with pytest.raises(FileExistsError):
-        write_new(path, b"second")
-    assert path.read_bytes() == b"first"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_dangling_link_is_not_followed(tmp_path: Path) -> None:
-    link = tmp_path / "apple.png"
-    link.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(FileExistsError):
-        write_new(link, b"data")
-    assert link.is_symlink()
-    assert not (tmp_path / "elsewhere").exists()
-
-
-def test_without_hard_links_files_are_still_new_and_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(_source: Path, _target: Path) -> None:
-        raise OSError(errno.EPERM, "no hard links here")
-
-    monkeypatch.setattr(os, "link", refuse)
-    path = write_new(tmp_path / "apple.png", b"first")
-    with pytest.raises(FileExistsError):
-        write_new(path, b"second")
-    assert path.read_bytes() == b"first"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_failed_rename_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_paths: Path) -> None:
-        raise OSError(errno.EIO, "the disk is ill")
-
-    monkeypatch.setattr(os, "link", refuse)
-    monkeypatch.setattr(Path, "replace", refuse)
-    with pytest.raises(OSError, match="ill"):
-        write_new(tmp_path / "apple.png", b"data")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_processes_that_claim_the_same_name_at_once_lose_nothing(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
+from ninefold.atomic_file import write_new
 from ninefold.cli.messages import printable, shorten, tell
 from ninefold.errors import UserError
-from ninefold.pictures.naming import write_new
 
 if TYPE_CHECKING:
     from sqlalchemy import URL

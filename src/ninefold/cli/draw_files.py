@@ -7,8 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from ninefold.atomic_file import write_new
 from ninefold.errors import UserError
-from ninefold.pictures.naming import claim_folder, picture_stem, write_new
+from ninefold.pictures.naming import claim_folder, picture_stem
 from ninefold.pictures.png import Recipe, encode_png
 
 Finish = Callable[[bytes, Recipe], bytes]

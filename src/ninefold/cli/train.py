@@ -134,7 +134,7 @@ def _train_pocket(run: "PocketRun", stages: Sequence[str], out: Path, stop: _Sto
         if name == "export":
             _tell_model(out, run.export(out))
         else:
-            getattr(run, f"train_{name.replace('-', '_')}")()
+            run.train(name)
     if stop.is_asked():
         raise typer.Abort
 

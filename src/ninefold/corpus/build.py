@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ninefold.atomic_file import atomic_write
 from ninefold.corpus.captions import names_of
 from ninefold.corpus.emoji import Emoji, read_emoji, read_pictures
 from ninefold.corpus.languages import foreign_names
@@ -90,9 +91,8 @@ def build_corpus(
     lines = "".join(json.dumps(asdict(record)) + "\n" for record in records)
     (folder / RECORDS_FILE).write_text(lines, encoding="utf-8")
     content = {**manifest(size), "num_pictures": len(records)}
-    partial_manifest = folder / "manifest.json.partial"
-    partial_manifest.write_text(json.dumps(content, indent=1))
-    partial_manifest.rename(folder / MANIFEST_FILE)
+    with atomic_write(folder / MANIFEST_FILE) as file:
+        file.write(json.dumps(content, indent=1).encode())
     return len(records)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ninefold.atomic_file import atomic_write
 from ninefold.corpus.captions import names_of
 from ninefold.corpus.emoji import Emoji
 from ninefold.corpus.holdout import is_held_out
@@ -87,10 +88,9 @@ def common_words() -> list[str]:
 
 
 def write_lexicon(entries: Iterable[Entry], path: Path) -> None:
-    """Write a line an entry, beside the old file first."""
-    partial = path.with_suffix(".partial")
-    partial.write_text("".join(json.dumps(asdict(entry)) + "\n" for entry in entries))
-    partial.replace(path)
+    """Write one line of JSON for each entry."""
+    with atomic_write(path) as file:
+        file.writelines((json.dumps(asdict(entry)) + "\n").encode() for entry in entries)
 
 
 def read_lexicon(path: Path) -> list[Entry]:

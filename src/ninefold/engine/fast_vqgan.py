@@ -19,7 +19,7 @@ from ninefold.engine.native.vqgan_blocks import (
     can_convolve,
     can_norm,
 )
-from ninefold.models.vqgan import VQGAN, Level, PictureDecoder, ResnetBlock
+from ninefold.models.vqgan import VQGAN, Level, PictureDecoder, ResnetBlock, Upsample
 
 PainterKind = Literal["float32", "bfloat16"]
 
@@ -45,7 +45,7 @@ def speed_up(vqgan: VQGAN, kind: PainterKind, release: Release = lambda _: None)
             level = cast("Level", module)
             for index, block in enumerate(level.block):
                 level.block[index] = _exchange(cast("ResnetBlock", block), kind, release)
-            if "upsample" in level._modules and can_convolve(level.upsample.conv):
+            if isinstance(level.upsample, Upsample) and can_convolve(level.upsample.conv):
                 level.add_module("upsample", WinogradConvolution(level.upsample, kind, release))
         vqgan.add_module("decoder", _FastDecoder(decoder, kind, release))
         vqgan = vqgan.to(torch.bfloat16 if kind == "bfloat16" else torch.float32)

@@ -223,10 +223,9 @@ class Level(nn.Module):
         self.block = nn.ModuleList(ResnetBlock(a, b, config) for a, b in pairs)
         attention = [AttnBlock(b, config) for _, b in pairs]
         self.attn = nn.ModuleList(attention if side in config.attn_resolutions else [])
-        if isinstance(resample, Downsample):
-            self.downsample = resample
-        elif isinstance(resample, Upsample):
-            self.upsample = resample
+        # Two names, as published weights have them; the other one does nothing and has no weights.
+        self.downsample = resample if isinstance(resample, Downsample) else nn.Identity()
+        self.upsample = resample if isinstance(resample, Upsample) else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels[0], H, W) to (B, channels[-1], H', W'), H' by the resampling."""
@@ -234,10 +233,8 @@ class Level(nn.Module):
             x = block(x)
             if self.attn:
                 x = self.attn[index](x)
-        for name in ("downsample", "upsample"):
-            if name in self._modules:
-                x = getattr(self, name)(x)
-        return x
+        resampled: Tensor = self.upsample(self.downsample(x))
+        return resampled
 
 
 class Middle(nn.Module):

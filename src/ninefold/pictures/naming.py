@@ -1,4 +1,4 @@
-"""File names made from prompts, and files that never overwrite another.
+"""File names made from prompts, and folders that never take the place of another.
 
 A prompt is hostile text: its name must be one safe path component on Linux, macOS and Windows.
 Knows nothing of what is in the files. Rules for Windows: "Naming Files, Paths, and Namespaces" in
@@ -6,7 +6,6 @@ the Windows documentation; the 255-byte limit of a component is that of ext4 and
 """
 
 import itertools
-import os
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,40 +85,6 @@ def claim_folder(parent: Path, stem: str) -> Path:
             continue
         return folder
     raise AssertionError("numbers do not end")
-
-
-def write_new(path: Path, data: bytes) -> Path:
-    """Write `data` to `path`, whole or not at all, and return `path`.
-
-    Raises:
-        FileExistsError: something is at `path` already; it stays as it is.
-        OSError: the folder cannot be written to, or the disk is full; nothing is left behind.
-    """
-    beside = path.parent / f".{os.urandom(8).hex()}.part"
-    try:
-        with beside.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        _publish(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
-
-
-def _publish(beside: Path, path: Path) -> None:
-    try:
-        os.link(beside, path)
-    except FileExistsError:
-        raise
-    except OSError:
-        # A file system without hard links (FAT, some network shares): take the name, then fill it.
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-        try:
-            beside.replace(path)
-        except OSError:
-            path.unlink()
-            raise
 
 
 def _numbered(stem: str) -> Iterator[str]:

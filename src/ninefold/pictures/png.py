@@ -17,8 +17,8 @@ from typing import NamedTuple
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from ninefold.atomic_file import write_new
 from ninefold.errors import UserError
-from ninefold.pictures.naming import write_new
 
 Setting = bool | int | float | str | None
 """A value of one setting, as JSON has it."""

@@ -3,8 +3,8 @@
 import os
 import secrets
 
+from ninefold.atomic_file import write_new
 from ninefold.errors import UserError
-from ninefold.pictures.naming import write_new
 from ninefold.service.data_folder import open_data_folder
 from ninefold.service.settings import Settings
 

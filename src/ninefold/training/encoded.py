@@ -1,6 +1,5 @@
 """Pictures as codes, encoded once: things on white, and a fixed series of scenes."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ninefold.atomic_file import atomic_write
 from ninefold.corpus.scenes.scene import Scene
 from ninefold.errors import CheckpointError, UserError
 from ninefold.models.vqgan import VQGAN
@@ -69,13 +69,8 @@ def encode_pictures(
             ]
             on_progress(numbers[-1] + 1, total)
     codes = np.stack(rows)
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / "partial.npz"
-    with partial.open("wb") as file:
+    with atomic_write(path) as file:
         np.savez(file, things=codes[:count], scenes=codes[count:])
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def read_codes(folder: Path) -> EncodedPictures:

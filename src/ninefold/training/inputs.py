@@ -6,10 +6,10 @@ the inputs that it was made from. Knows nothing of what the inputs are.
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from ninefold.atomic_file import atomic_write
 from ninefold.checkpoints.model_folder import CONFIG_FILE, read_config
 from ninefold.corpus.build import PICTURES_FILE, RECORDS_FILE
 from ninefold.errors import CheckpointError, UserError
@@ -81,14 +81,8 @@ def is_made(path: Path, inputs: Inputs) -> bool:
 
 def record_inputs(path: Path, inputs: Inputs) -> None:
     """Write down what a file is made from. To be called before the file gets its name."""
-    record = _record_of(path)
-    record.parent.mkdir(parents=True, exist_ok=True)
-    partial = record.with_name(record.name + ".partial")
-    with partial.open("w", encoding="utf-8") as file:
-        json.dump(dict(inputs), file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(record)
+    with atomic_write(_record_of(path)) as file:
+        file.write(json.dumps(dict(inputs), indent=1).encode())
 
 
 def require_same_inputs(path: Path, saved: object, inputs: Inputs) -> None:

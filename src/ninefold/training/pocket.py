@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ninefold.atomic_file import atomic_write
 from ninefold.checkpoints.model_folder import ModelConfig, Network, read_config, save_model
 from ninefold.checkpoints.model_folder import load_state as load_network
 from ninefold.corpus.build import is_built
@@ -80,6 +81,18 @@ class PocketRun:
                 f"`ninefold corpus build --out {self.corpus}` first."
             )
 
+    def train(self, stage: str) -> None:
+        """Run one of the `STAGES` before `export`."""
+        stages: dict[str, Callable[[], None]] = {
+            "tokenizer": self.train_tokenizer,
+            "vqgan": self.train_vqgan,
+            "codes": self.train_codes,
+            "dallebart": self.train_dallebart,
+            "vqgan-decoder": self.train_vqgan_decoder,
+            "clip": self.train_clip,
+        }
+        stages[stage]()
+
     def train_tokenizer(self) -> None:
         """Learn the tokenizer from the captions, and write the table of things beside it."""
         pictures = PictureSet(self.corpus, SOURCES)
@@ -91,9 +104,8 @@ class PocketRun:
         tokenizer = train_tokenizer((f" {text}" for text in texts), VOCAB_SIZE)
         words = [*SLOTS, *sorted(table.words)]
         save_tokenizer(add_words(tokenizer, words), self.root / "tokenizer")
-        partial = self.root / "tokenizer" / f"partial-{THINGS_FILE}"
-        partial.write_text(table.to_json(), encoding="utf-8")
-        partial.replace(self.root / "tokenizer" / THINGS_FILE)
+        with atomic_write(self.root / "tokenizer" / THINGS_FILE) as file:
+            file.write(table.to_json().encode())
 
     def train_vqgan(self) -> None:
         """Train encoder, codebook and decoder."""
@@ -104,10 +116,8 @@ class PocketRun:
         pictures, vqgan = PictureSet(self.corpus, SOURCES), self.load_vqgan()
         path = self.root / "codes" / SKETCHES_FILE
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f"partial-{SKETCHES_FILE}")
-            np.save(partial, sketch_things(vqgan, pictures.rgba))
-            partial.replace(path)
+            with atomic_write(path) as file:
+                np.save(file, sketch_things(vqgan, pictures.rgba))
         sketches = np.load(path)
         encode_pictures(vqgan, pictures, sketches, self.num_scenes, self.root / "codes")
 

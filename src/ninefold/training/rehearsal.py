@@ -5,13 +5,13 @@ drawings, learned beside them, hold it in place: the prior preservation of Ruiz 
 "DreamBooth: Fine Tuning Text-to-Image Diffusion Models for Subject-Driven Generation" (2023).
 """
 
-import os
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ninefold.atomic_file import atomic_write
 from ninefold.data.token_dataset import TokenDataset
 from ninefold.errors import CheckpointError
 from ninefold.generation.generate import TextInput, generate
@@ -83,10 +83,5 @@ def _load(path: Path) -> NDArray[np.int32]:
 
 
 def _save(codes: NDArray[np.int32], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial.npy")
-    with partial.open("wb") as file:
+    with atomic_write(path) as file:
         np.save(file, codes)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

@@ -4,7 +4,6 @@ The data of a step is a function of the seed and the step alone (`training.task`
 data-loader state to save: a run that is killed and resumed continues with the same losses.
 """
 
-import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ninefold.atomic_file import atomic_write
 from ninefold.errors import CheckpointError
 from ninefold.training.inputs import Inputs, require_same_inputs
 
@@ -36,8 +36,6 @@ def save_state(
     state: TrainState, folder: Path, config: dict[str, Any], inputs: Inputs = NO_INPUTS
 ) -> None:
     """Write the state to `folder` so that a kill at any moment leaves the old or the new one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / (FILE_NAME + ".partial")
     content = {
         "step": state.step,
         "model": state.model.state_dict(),
@@ -46,11 +44,8 @@ def save_state(
         "config": config,
         "inputs": dict(inputs) or None,
     }
-    with partial.open("wb") as file:
+    with atomic_write(folder / FILE_NAME) as file:
         torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(folder / FILE_NAME)
 
 
 def load_state(
