@@ -23,7 +23,7 @@ from typing import Any
 
 from random_models import SIZES, random_model
 
-from ninefold.engine.native.structures import available_kinds
+from ninefold.engine.native.structures import KINDS, why_no_kind
 
 Json = dict[str, Any]
 
@@ -75,7 +75,8 @@ def main() -> None:
     """Measure all and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", choices=sorted(SIZES), default="mini")
-    kinds = ",".join(f"native-{kind}" for kind in reversed(available_kinds()))
+    possible = [kind for kind in reversed(tuple(KINDS)) if not why_no_kind(kind)]
+    kinds = ",".join(f"native-{kind}" for kind in possible)
     parser.add_argument("--backends", default=kinds or "eager", help="default: the native ones")
     parser.add_argument("--images", default="1,9,18")
     parser.add_argument("--prompts", default="1,2")

@@ -7,12 +7,17 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from ninefold.engine.native.library import NEEDED
-from ninefold.engine.native.structures import KINDS, Kind
+from ninefold.engine.native.structures import KINDS, Kind, why_no_kind
 
 
 def kinds(*names: Kind) -> list[ParameterSet]:
     """Return formats as parameters; all of them without a name."""
     return [pytest.param(kind, marks=pytest.mark.native(kind)) for kind in names or tuple(KINDS)]
+
+
+def available_kinds() -> tuple[Kind, ...]:
+    """Return the formats that this processor can do; there may be no compiler nevertheless."""
+    return tuple(kind for kind in KINDS if not why_no_kind(kind))
 
 
 def painting_kinds() -> list[ParameterSet]:

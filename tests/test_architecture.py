@@ -66,6 +66,15 @@ def test_a_module_opens_with_what_it_is(path: Path) -> None:
     assert ast.get_docstring(parse(path)), f"{name_of(path)} has no docstring."
 
 
+def is_plain(node: ast.AST) -> bool:
+    """Tell whether a method takes nothing and does next to nothing: its name is enough."""
+    return (
+        isinstance(node, ast.FunctionDef)
+        and len(node.args.args) + len(node.args.kwonlyargs) == 1
+        and len(node.body) <= 2
+    )
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_what_is_public_says_what_it_does(path: Path) -> None:
     silent = [
@@ -74,8 +83,56 @@ def test_what_is_public_says_what_it_does(path: Path) -> None:
         if not name.rpartition(".")[2].startswith("_")
         and isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         and not ast.get_docstring(node)
+        and not ("." in name and is_plain(node))
     ]
     assert not silent, f"{name_of(path)}: no docstring on {', '.join(silent)}."
+
+
+EMPTY_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """a all an and any are as at be by do does each every for from get give gives hold holds
+        how in into is it its keep keeps make makes of on one or read reads return returns say says
+        so some tell tells that the this to what where which with""",
+    )
+)
+
+
+def stems(text: str) -> set[str]:
+    """Return the words of a name or a sentence without endings, the empty ones left out."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", text)
+    told = {word.lower() for word in words} - EMPTY_WORDS
+    return {re.sub(r"(ing|ed|es|s)$", "", word) or word for word in told}
+
+
+def restates(node: ast.AST, names: str) -> bool:
+    """Tell whether the docstring of a definition has no word that its names and types lack."""
+    assert isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    said = ast.get_docstring(node)
+    if said is None or "\n" in said:
+        return False
+    if not isinstance(node, ast.ClassDef):
+        names += " " + ast.unparse(node.args)
+        names += "" if node.returns is None else " " + ast.unparse(node.returns)
+    return stems(said) <= stems(names)
+
+
+WORDS_FOR_OTHERS = frozenset(
+    {
+        ("src/ninefold/cli/admin.py", "cancel"),  # the help of a command
+        ("src/ninefold/service/documents.py", "JobDocument"),  # the OpenAPI document
+    }
+)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_docstring_restates_a_name(path: Path) -> None:
+    restating = [
+        name
+        for name, node in public_definitions(parse(path))
+        if (name_of(path), name) not in WORDS_FOR_OTHERS and restates(node, name.rpartition(".")[2])
+    ]
+    assert not restating, f"{name_of(path)}: delete or improve {', '.join(restating)}."
 
 
 @pytest.mark.parametrize("path", [*MODULES, *TESTS], ids=name_of)

@@ -34,7 +34,7 @@ class Preview:
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of a drawing."""
+    """A finished image and what its place in the drawing is."""
 
     image: Image.Image
     image_index: int

@@ -3,7 +3,7 @@
 import pytest
 
 from ninefold.engine.native.library import load_library
-from ninefold.engine.native.structures import available_kinds
+from tests.native_kinds import available_kinds
 
 
 @pytest.fixture(scope="session", autouse=True)

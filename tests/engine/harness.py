@@ -96,10 +96,10 @@ def build_harness(backend: Backend, sizes: EngineConfig, model: ModelConfig = CO
         model,
         backend.dtype,
         Runner(backend, model.vqgan.n_embed, model.dallebart.image_length),
+        decoder,
         StepClock(0.01, 0.02, sizes.num_slots),
         lambda request_id, event: events.append((request_id, event)),
     )
-    core.attach(decoder)
     return Harness(core, decoder, events)
 
 

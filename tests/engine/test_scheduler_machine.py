@@ -66,8 +66,9 @@ class SchedulerMachine(RuleBasedStateMachine):
                 assert before - number > RESERVED, "the reserve was given away"
             self.place[join.slot] = join.image
             self.joins.append(join.image)
-        assert plan.slots == tuple(sorted(self.place))
-        for progressed in self.scheduler.update(StepResult(dict.fromkeys(plan.slots, 0))):
+        busy = sorted(self.scheduler.slots.busy)
+        assert busy == sorted(self.place)
+        for progressed in self.scheduler.update(StepResult(dict.fromkeys(busy, 0))):
             self.drawn[progressed.image] = self.drawn.get(progressed.image, 0) + 1
             assert progressed.num_codes == self.drawn[progressed.image] <= LENGTH
             if progressed.is_complete:

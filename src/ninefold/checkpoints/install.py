@@ -45,7 +45,7 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True)
 class InstallOptions:
-    """How to install."""
+    """What may be chosen about an installation."""
 
     dtype: str | None = None
     """Number format to store the transformer in; None: as published."""

@@ -20,7 +20,7 @@ GRID_FILE = "grid.png"
 
 @dataclass(frozen=True)
 class SavedDrawing:
-    """The files of one drawing."""
+    """Where one drawing was written."""
 
     folder: Path
     pictures: Sequence[Path]

@@ -58,21 +58,21 @@ class AsyncEngine:
         )
         self._owners: dict[str, _Owner] = {}
         self._inbox: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
-        self._core = EngineCore(
-            config,
-            model.config,
-            recipe_dtype(backend.name),
-            Runner(backend, num_codes, sizes.image_length),
-            StepClock(check.one_picture_s, check.all_slots_s, config.num_slots),
-            self._tell,
-        )
         self._image_decoder = ImageDecoder(
             model.painter,
             self._take_painted,
             max_previews=config.max_pending_previews,
             threads=self._threads,
         )
-        self._core.attach(self._image_decoder)
+        self._core = EngineCore(
+            config,
+            model.config,
+            recipe_dtype(backend.name),
+            Runner(backend, num_codes, sizes.image_length),
+            self._image_decoder,
+            StepClock(check.one_picture_s, check.all_slots_s, config.num_slots),
+            self._tell,
+        )
         self._load = self._core.load()
         self._is_closed = False
         self._thread = threading.Thread(target=self._work, name="ninefold-engine", daemon=True)

@@ -60,25 +60,16 @@ class EngineCore:
         model: ModelConfig,
         dtype: str,
         runner: Runner,
+        image_decoder: ImageDecoder,
         clock: StepClock,
         emit: Emit,
     ) -> None:
         self.config, self.model, self.dtype = config, model, dtype
-        self.runner, self.clock, self._emit = runner, clock, emit
+        self.runner, self.image_decoder = runner, image_decoder
+        self.clock, self._emit = clock, emit
         self.scheduler = Scheduler(config, model.dallebart.image_length)
         self.counts = EngineCounts()
         self._active: dict[str, _Active] = {}
-        self._image_decoder: ImageDecoder | None = None
-
-    def attach(self, image_decoder: ImageDecoder) -> None:
-        """Say where pictures are painted."""
-        self._image_decoder = image_decoder
-
-    @property
-    def image_decoder(self) -> ImageDecoder:
-        """Where pictures are painted."""
-        assert self._image_decoder is not None, "attach an image decoder first"
-        return self._image_decoder
 
     @property
     def has_steps(self) -> bool:

@@ -82,12 +82,6 @@ class ImageDecoder:
         for worker in self._workers:
             worker.start()
 
-    @property
-    def num_pending(self) -> int:
-        """Pictures that wait."""
-        with self._changed:
-            return sum(len(job.codes) for job in self._pictures)
-
     def paint(self, job: PaintJob) -> None:
         """Paint pictures as soon as those before them are done."""
         with self._changed:

@@ -105,12 +105,12 @@ class Scheduler:
         return freed
 
     def schedule(self, now: float) -> StepPlan:
-        """Give free slots to waiting pictures and say which slots draw a code in the next step."""
+        """Give free slots to waiting pictures, and end what has waited too long."""
         expired = self._expire(now)
         joins = []
         while (entry := self._pick()) is not None:
             joins.append(self._start(entry))
-        return StepPlan(tuple(joins), tuple(sorted(self._drawn)), expired)
+        return StepPlan(tuple(joins), expired)
 
     def update(self, result: StepResult) -> tuple[Progressed, ...]:
         """Count the codes of a step; complete pictures leave their slots.

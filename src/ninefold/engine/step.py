@@ -25,9 +25,7 @@ class StepPlan:
     """What happens in the next step."""
 
     joins: tuple[Join, ...] = ()
-    """Pictures that begin; their slots are among `slots`."""
-    slots: tuple[int, ...] = ()
-    """Slots that draw a code, ascending."""
+    """Pictures that begin, each in a slot of its own."""
     expired: tuple[str, ...] = ()
     """Requests that are ended because their deadline passed before they started."""
 

@@ -37,14 +37,10 @@ class MeasuredModel(Protocol):
     """What is measured: a loaded model, such as `TextToImage`."""
 
     @property
-    def config(self) -> ModelConfig:
-        """Of the model."""
-        ...
+    def config(self) -> ModelConfig: ...
 
     @property
-    def vqgan(self) -> VQGAN:
-        """Of the model."""
-        ...
+    def vqgan(self) -> VQGAN: ...
 
 
 @dataclass(frozen=True)

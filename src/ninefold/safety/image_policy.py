@@ -71,7 +71,7 @@ class Thresholds:
 
 @dataclasses.dataclass(frozen=True)
 class PictureVerdict:
-    """What the policy says of one picture."""
+    """Who may see a picture, and the rule that decided it."""
 
     audience: Audience
     score: float

@@ -59,7 +59,7 @@ class Category:
 
 @dataclasses.dataclass(frozen=True)
 class PolicyDocument:
-    """A policy as its file says it."""
+    """The parsed YAML of a policy, before its terms are indexed."""
 
     version: str
     appeal: str

@@ -53,7 +53,7 @@ class Periods:
 
     @classmethod
     def of(cls, settings: Settings) -> "Periods":
-        """Return the periods of the settings."""
+        """Return how long the settings let each kind of row live."""
         return cls(
             settings.keep_jobs_days, settings.keep_decisions_days, settings.keep_reports_days
         )

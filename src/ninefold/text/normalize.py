@@ -199,7 +199,7 @@ def drop_links(text: str) -> str:
 
 
 def join_thousands(text: str) -> str:
-    """`1,000,000` to `1000000`."""
+    """Drop commas between groups of digits: `1,000,000` to `1000000`."""
     # The second pass takes the commas on the far side of what the first one matched.
     return _THOUSANDS.sub(r"\1\2", _THOUSANDS.sub(r"\1\2", text))
 
@@ -215,7 +215,7 @@ def hide_apostrophes(text: str) -> str:
 
 
 def hide_inner_slashes(text: str) -> str:
-    """Keep the slash of `1/2`."""
+    """Hide the slash of fractions such as `1/2` from the rules that split at slashes."""
     return _INNER_SLASH.sub(rf"\1{_SLASH}\2", text)
 
 
@@ -225,7 +225,7 @@ def part_hyphenated_words(text: str) -> str:
 
 
 def set_symbols_apart(text: str) -> str:
-    """`50%` to `50 % `."""
+    """Put spaces around symbols: `50%` to `50 % `."""
     return _SYMBOL.sub(r" \1 ", text)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from ninefold.atomic_file import atomic_write
 from ninefold.corpus.build import Record
 from ninefold.corpus.captions import write_caption
 from ninefold.corpus.vocabulary import train_tokenizer
@@ -37,16 +38,14 @@ def write_captions(records: Sequence[Record], seed: int) -> list[list[str]]:
 
 
 def learn_tokenizer(captions: Sequence[Sequence[str]], vocab_size: int) -> Tokenizer:
-    """Learn the tokenizer from captions."""
+    """Train byte-level BPE on the corpus's captions."""
     return train_tokenizer((text for of_picture in captions for text in of_picture), vocab_size)
 
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
     """Write `tokenizer.json` into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"partial-{TOKENIZER_FILE}"
-    tokenizer.save(str(partial))
-    partial.replace(folder / TOKENIZER_FILE)
+    with atomic_write(folder / TOKENIZER_FILE) as file:
+        file.write(tokenizer.to_str(pretty=True).encode())
 
 
 def tokenize(captions: Sequence[Sequence[str]], tokenizer: TextTokenizer) -> NDArray[np.int32]:

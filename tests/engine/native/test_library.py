@@ -11,11 +11,11 @@ from ninefold.engine.native.compilation import FLAGS
 from ninefold.engine.native.library import NativeUnavailableError
 from ninefold.engine.native.structures import (
     KINDS,
-    available_kinds,
     load_library_for,
     load_painting_library,
 )
 from ninefold.errors import UserError
+from tests.native_kinds import available_kinds
 
 
 @pytest.fixture

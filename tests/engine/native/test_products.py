@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from ninefold.engine.native.library import LIMIT_VARIABLE, NEEDED, why_not
 from ninefold.engine.native.products import PackedProduct, time_products
-from ninefold.engine.native.structures import KINDS, Kind, available_kinds
+from ninefold.engine.native.structures import KINDS, Kind
 from ninefold.engine.threads import set_threads
-from tests.native_kinds import instruction_sets, kinds
+from tests.native_kinds import available_kinds, instruction_sets, kinds
 
 TOLERANCE: dict[Kind, float] = {"float32": 1e-5, "bfloat16": 1e-2, "int8": 6e-2}
 

@@ -57,11 +57,6 @@ def why_no_painting(kind: Kind) -> str:
     return why_not("avx2" if kind == "float32" else "avx512")
 
 
-def available_kinds() -> tuple[Kind, ...]:
-    """Return the formats that this processor can do; there may be no compiler nevertheless."""
-    return tuple(kind for kind in KINDS if not why_no_kind(kind))
-
-
 def load_library_for(kind: Kind) -> NativeLibrary:
     """Return the module for products of a kind.
 

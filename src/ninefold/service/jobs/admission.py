@@ -68,7 +68,6 @@ class Accepted:
 
     @property
     def job_id(self) -> str:
-        """Its id."""
         return str(self.row["id"])
 
 

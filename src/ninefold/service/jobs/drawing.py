@@ -82,7 +82,7 @@ class WorkerContext:
 
 
 class JobDrawing:
-    """Draws one job."""
+    """Takes one claimed job through the engine to its end."""
 
     def __init__(self, context: WorkerContext, held: Claim) -> None:
         self._context, self._held = context, held

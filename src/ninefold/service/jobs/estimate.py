@@ -53,6 +53,5 @@ class RateMeter:
 
     @property
     def codes_per_second(self) -> float:
-        """The rate."""
         codes = self._codes + self._trust * self._estimate
         return codes / max(1e-9, self._seconds + self._trust)

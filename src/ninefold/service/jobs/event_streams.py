@@ -143,7 +143,7 @@ class EventStreams:
             return ()
 
     async def _read_many(self, reads: Sequence[_Read]) -> list[list[Event]]:
-        """Return what there is for each of some event_streams."""
+        """Return the new events of each, by one statement."""
         known: dict[str, int] = {}
         for read in reads:
             known[read.job_id] = min(read.after, known.get(read.job_id, read.after))

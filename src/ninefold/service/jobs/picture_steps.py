@@ -49,7 +49,7 @@ Seal = Callable[[bytes, str, Recipe], bytes]
 
 @dataclass(frozen=True)
 class StoredPicture:
-    """A picture as it is stored."""
+    """The files of a finished picture and the hash that names them."""
 
     digest: str
     """blake3 of the PNG file with its recipe, before it was sealed: the same for the same picture

@@ -37,7 +37,7 @@ _PICTURES = (
 
 
 class JobReader:
-    """Reads jobs."""
+    """Reads rows of jobs and answers with documents."""
 
     def __init__(self, engine: AsyncEngine, stalled_s: float) -> None:
         """Read from a database; workers that are silent for `stalled_s` do not count."""

@@ -92,7 +92,7 @@ def version() -> str:
 
 @router.get("/docs")
 async def read_api_page() -> Response:
-    """Return the page."""
+    """Return the interactive documentation as HTML."""
     page = _PAGE.replace("{place}", f"/docs/{version()}")
     headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"}
     return HTMLResponse(page, headers=headers)

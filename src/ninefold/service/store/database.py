@@ -4,7 +4,6 @@ Procrastinate's tables lie in a schema of their own, which every connection has 
 Knows nothing of what is in the tables.
 """
 
-import asyncio
 import selectors
 from pathlib import Path
 from typing import Any
@@ -177,16 +176,11 @@ def head_revision() -> str | None:
 
 
 async def current_revision(engine: AsyncEngine) -> str | None:
-    """Return the revision that the database is at."""
+    """Return the number of the last migration that was applied; None before the first."""
     async with engine.connect() as connection:
         return await connection.run_sync(
             lambda sync: MigrationContext.configure(sync).get_current_revision()
         )
-
-
-async def migrate_async(url: URL) -> None:
-    """Do `migrate` without holding up the event loop."""
-    await asyncio.to_thread(migrate, url)
 
 
 def explain(error: BaseException) -> str:

@@ -20,7 +20,7 @@ Stage = Literal["prompt", "picture", "removal", "appeal"]
 
 
 class Decision(Base):
-    """One decision."""
+    """What a policy, or an operator, decided about a prompt or a picture."""
 
     __tablename__ = "decisions"
     __table_args__ = (Index("ix_decisions_at", "at"), Index("ix_decisions_job_id", "job_id"))

@@ -51,7 +51,7 @@ class ServerUser:
         return (str(self.uid), str(self.gid)) if self.is_other else ("-1", "-1")
 
     def own(self, folder: Path) -> None:
-        """Give a folder, with all in it, to the user."""
+        """Change the owner of a folder and of all in it, recursively."""
         if not self.is_other:
             return
         os.chown(folder, self.uid, self.gid)
