@@ -69,7 +69,7 @@ class GroupCommit:
 
     def __init__(self, database: AsyncEngine, admission: Admission, limits: RateLimits) -> None:
         """Accept into a database, as far as the rates allow."""
-        self._database, self._reception, self._limits = database, admission, limits
+        self._database, self._admission, self._limits = database, admission, limits
         self._rounds: CallBatcher[_Ask, Committed | KeptAnswer] = CallBatcher(
             self._commit, max_size=MAX_TOGETHER, is_for_all=is_away
         )
@@ -154,7 +154,7 @@ class GroupCommit:
         if not asks:
             return {}
         asked = [(ask.prepared, ask.requester) for ask in asks]
-        placed = dict(zip(asks, await self._reception.accept(connection, asked), strict=True))
+        placed = dict(zip(asks, await self._admission.accept(connection, asked), strict=True))
         answers = [
             (ask.key.request, ask.key.answer(accepted))
             for ask, accepted in placed.items()

@@ -73,7 +73,6 @@ async def test_many_events_are_read_in_parts_and_none_is_left_out(
     jobs = [(await service.post(f"prompt {number}"))["id"] for number in range(3)]
     await tell(service, jobs, *["progress"] * 4)
     monkeypatch.setattr(events, "MAX_EVENTS", 4)
-    monkeypatch.setattr(events, "_EVENTS_OF_MANY", events._events_of_many())
     async with service.gateway.database.connect() as connection:
         found = await read_events_of_many(connection, {jobs[0]: 0, jobs[1]: 2, jobs[2]: 99})
         assert found == {

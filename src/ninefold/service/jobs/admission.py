@@ -21,7 +21,8 @@ from ninefold.service.jobs.admitted import Admitted, write_jobs
 from ninefold.service.jobs.estimate import Capacity, expected_seconds
 from ninefold.service.jobs.fair_share import cost_of
 from ninefold.service.jobs.ladder import NUM_PREVIEWS, Ladder
-from ninefold.service.jobs.load import Ahead, Standing, read_prospects
+from ninefold.service.jobs.load import read_backlog
+from ninefold.service.jobs.placement import Ahead, Ask, place
 from ninefold.service.jobs.queue import Queue
 from ninefold.service.jobs.refusal import PromptCheck, PromptRefusedProblem
 from ninefold.service.model_facts import ModelFacts
@@ -164,38 +165,21 @@ class Admission:
     async def _decide(
         self, connection: AsyncConnection, asked: Sequence[tuple[Prepared, Requester]]
     ) -> list[Admitted | Problem]:
-        decided: list[Admitted | Problem] = []
-        while len(decided) < len(asked):
-            rest = asked[len(decided) :]
-            standings = self._standings(rest, decided)
-            capacity, aheads = await read_prospects(connection, standings, self._settings.stalled_s)
-            for (prepared, requester), ahead, supposed in zip(rest, aheads, standings, strict=True):
-                if supposed.offset != _used(decided, requester):
-                    break  # one before got less than it asked for, so this one stands elsewhere
-                together = _with_mates(ahead, requester.tier.lane, decided)
-                decided.append(self._admit(prepared, requester, capacity, together))
-        return decided
-
-    def _standings(
-        self,
-        asked: Sequence[tuple[Prepared, Requester]],
-        decided: Sequence[Admitted | Problem],
-    ) -> list[Standing]:
-        """Return where jobs stand if all get what they ask for."""
-        standings, used = [], dict[tuple[str, str], int]()
-        before = [each.requester for each in decided if isinstance(each, Admitted)]
-        for prepared, requester in asked:
-            tier, name = requester.tier, (requester.share, requester.tier.lane)
-            offset = used.setdefault(name, _used(decided, requester))
-            cost = cost_of(prepared.params.num_drawn, tier.share)
-            mates = {one.share for one in before if one.network == requester.network is not None}
-            mates.discard(requester.share)
-            standings.append(
-                Standing(requester.share, tier.lane, offset, requester.network, cost, len(mates))
+        asks = [
+            Ask(
+                requester.share,
+                requester.tier.lane,
+                requester.network,
+                cost_of(prepared.params.num_drawn, requester.tier.share),
             )
-            before.append(requester)
-            used[name] += cost
-        return standings
+            for prepared, requester in asked
+        ]
+        backlog = await read_backlog(connection, asks, self._settings.stalled_s)
+
+        def decide(index: int, ahead: Ahead) -> Admitted | Problem:
+            return self._admit(*asked[index], backlog.capacity, ahead)
+
+        return place(backlog, asks, decide)
 
     def _admit(
         self, prepared: Prepared, requester: Requester, capacity: Capacity, ahead: Ahead
@@ -241,27 +225,6 @@ class Admission:
             retry_after_s=retry_after_s,
             extra={"expected_wait_s": round(wait_s, 1), "queue_depth": ahead.jobs},
         )
-
-
-def _used(decided: Sequence[Admitted | Problem], requester: Requester) -> int:
-    """Return what a visitor was let in with by these decisions."""
-    standing = (requester.share, requester.tier.lane)
-    return sum(
-        each.cost for each in decided if isinstance(each, Admitted) and each.standing == standing
-    )
-
-
-def _with_mates(ahead: Ahead, lane: str, decided: Sequence[Admitted | Problem]) -> Ahead:
-    """Return what is ahead of a job, those counted that were let in just before it."""
-    jobs, codes = ahead.jobs, ahead.codes
-    for each in decided:
-        if isinstance(each, Problem):
-            continue
-        other = each.requester.tier.lane
-        is_first = other == "priority" and lane == "normal"
-        if is_first or (other == lane and each.start_tag <= ahead.start_tag):
-            jobs, codes = jobs + 1, codes + each.codes
-    return Ahead(jobs, codes, ahead.start_tag, ahead.others)
 
 
 def ladder_of(settings: Settings) -> Ladder:

@@ -6,19 +6,7 @@ is let in.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    bindparam,
-    column,
-    func,
-    insert,
-    literal_column,
-    select,
-)
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,7 +16,8 @@ from ninefold.service.jobs.fair_share import part_of_network
 from ninefold.service.jobs.queue import NewEntry, Queue
 from ninefold.service.jobs.shares import Charge, take_tags
 from ninefold.service.store import decisions
-from ninefold.service.store.tables import Job, JobEvent, Json
+from ninefold.service.store.statements import INSERT_JOBS
+from ninefold.service.store.tables import Json
 from ninefold.service.visitors import Requester, new_id
 
 
@@ -117,57 +106,5 @@ async def write_jobs(
         each.columns(model) | {"start_tag": start_tag, "entry_id": entry_id}
         for each, start_tag, entry_id in zip(admitted, start_tags, entry_ids, strict=True)
     ]
-    rows = (await connection.execute(_INSERTION, {"new": new})).mappings()
+    rows = (await connection.execute(INSERT_JOBS, {"new": new})).mappings()
     return {row["id"]: row for row in rows}
-
-
-_JOB_COLUMNS = (
-    "id",
-    "owner",
-    "share",
-    "tier",
-    "lane",
-    "surface",
-    "prompt",
-    "seed",
-    "model",
-    "settings",
-    "preview_every",
-    "start_tag",
-    "entry_id",
-    "total_codes",
-    "told_position",
-    "notices",
-    "trace",
-)
-_DECISION_COLUMNS = ("action", "category", "rule", "policy_version")
-
-
-def _insertion() -> Select[Any]:
-    """Return the statement that writes jobs, their first events and the decisions on their prompts.
-
-    The rows come as one JSON document, so that it is the same statement for any number.
-    """
-    columns: Any = Job.__table__
-    of_decisions: Any = decisions.Decision.__table__
-    given = [column(name, columns.c[name].type) for name in _JOB_COLUMNS]
-    given.append(column("first_event", JSONB()))
-    given += [column(f"decided_{name}", of_decisions.c[name].type) for name in _DECISION_COLUMNS]
-    new = (
-        func.jsonb_to_recordset(bindparam("new", type_=JSONB))
-        .table_valued(*given)
-        .render_derived(name="new", with_types=True)
-    )
-    first: ColumnElement[int] = literal_column("1")
-    jobs = select(*(new.c[name] for name in _JOB_COLUMNS), first, func.now())
-    job = insert(Job).from_select([*_JOB_COLUMNS, "last_seq", "told_at"], jobs)
-    told = select(new.c.id, first, literal_column("'position'"), new.c.first_event)
-    event = insert(JobEvent).from_select(["job_id", "seq", "type", "data"], told)
-    decided = [new.c[f"decided_{name}"] for name in _DECISION_COLUMNS]
-    kept = select(literal_column("'prompt'"), new.c.id, *decided)
-    decision = insert(decisions.Decision).from_select(["stage", "job_id", *_DECISION_COLUMNS], kept)
-    written = job.returning(columns).cte("job")
-    return select(written).add_cte(event.cte("event"), decision.cte("decision"))
-
-
-_INSERTION = _insertion()

@@ -11,23 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Select,
-    Text,
-    bindparam,
-    column,
-    func,
-    insert,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ninefold.service.jobs.states import Status
 from ninefold.service.store.notifications import JOB_EVENTS
+from ninefold.service.store.statements import EVENTS_OF_MANY
 from ninefold.service.store.tables import Job, JobEvent, Json
 
 MAX_SEQ = 2**62
@@ -135,29 +124,11 @@ async def read_events_of_many(
     """
     known, found = dict(after), dict[str, list[Event]]()
     while True:
-        given = {"job_ids": list(known), "known": list(known.values())}
-        rows = (await connection.execute(_EVENTS_OF_MANY, given)).all()
+        given = {"job_ids": list(known), "known": list(known.values()), "most": MAX_EVENTS}
+        rows = (await connection.execute(EVENTS_OF_MANY, given)).all()
         for job_id, seq, kind, data, at in rows:
             event = Event(seq, kind, data, at)
             found.setdefault(job_id, []).append(event)
             known[job_id] = event.seq
         if len(rows) < MAX_EVENTS:
             return found
-
-
-def _events_of_many() -> Select[str, int, str, Json, datetime]:
-    given = (
-        bindparam("job_ids", type_=ARRAY(Text)),
-        bindparam("known", type_=ARRAY(BigInteger)),
-    )
-    columns = column("job_id", Text), column("known", BigInteger)
-    asked = func.unnest(*given).table_valued(*columns).render_derived(name="asked")
-    return (
-        select(JobEvent.job_id, JobEvent.seq, JobEvent.type, JobEvent.data, JobEvent.at)
-        .join(asked, (JobEvent.job_id == asked.c.job_id) & (JobEvent.seq > asked.c.known))
-        .order_by(JobEvent.job_id, JobEvent.seq)
-        .limit(MAX_EVENTS)
-    )
-
-
-_EVENTS_OF_MANY = _events_of_many()

@@ -1,31 +1,16 @@
 """How much is waiting and what the workers do: the numbers that positions and times come from."""
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Float,
-    Select,
-    Text,
-    bindparam,
-    case,
-    column,
-    func,
-    literal,
-    select,
-)
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ninefold.service.jobs.estimate import Capacity, expected_seconds
-from ninefold.service.jobs.fair_share import NETWORK_SHARES
-from ninefold.service.jobs.shares import next_start_tag, now_in, waiting_of_network
+from ninefold.service.jobs.placement import Ask, Backlog, Queued, Standing
 from ninefold.service.jobs.states import Status
 from ninefold.service.store.clock import ago
+from ninefold.service.store.statements import READ_BACKLOG
 from ninefold.service.store.tables import Job, Json, WorkerRow
 
 
@@ -39,41 +24,13 @@ class Place:
     """Seconds until its last picture; None while no worker is known."""
 
 
-@dataclass(frozen=True)
-class Ahead:
-    """What is to be drawn before a job."""
-
-    jobs: int
-    codes: int
-    start_tag: int
-    """Where it stands itself."""
-    others: int = 0
-    """Visitors of the same network who have jobs that wait."""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Whose next job it is that something may be ahead of."""
-
-    share: str
-    lane: str
-    offset: int
-    """Cost of what the same visitor asked for just before and is not written yet."""
-    network: str | None = None
-    """Of the visitor; None where it does not count."""
-    cost: int = 0
-    """Of the job."""
-    mates: int = 0
-    """Other visitors of the network who asked just before and are not written yet."""
-
-
 async def read_capacity(connection: AsyncConnection, stalled_s: float) -> Capacity:
     """Return what the workers that are alive and not stopping do together."""
     num, rate = (await connection.execute(_capacity(stalled_s))).one()
     return Capacity(int(num), float(rate))
 
 
-def _capacity(stalled_s: float | ColumnElement[float]) -> Select[int, float]:
+def _capacity(stalled_s: float) -> Select[int, float]:
     rate = func.coalesce(func.sum(WorkerRow.codes_per_second), 0.0)
     return select(func.count().label("num"), rate.label("rate")).where(
         WorkerRow.heartbeat_at > ago(stalled_s),
@@ -92,77 +49,33 @@ async def read_engine_info(connection: AsyncConnection, stalled_s: float) -> Jso
     return (await connection.execute(statement)).scalar_one_or_none() or {}
 
 
-async def read_prospects(
-    connection: AsyncConnection, standings: Sequence[Standing], stalled_s: float
-) -> tuple[Capacity, list[Ahead]]:
-    """Return what the workers do, and what they do before the next jobs of some visitors.
+async def read_backlog(
+    connection: AsyncConnection, asks: Sequence[Ask], stalled_s: float
+) -> Backlog:
+    """Return what `placement.place` needs to know of the database for some jobs.
 
-    What is begun counts as ahead. One statement, because every job that is asked for waits for it.
+    Args:
+        connection: in the transaction that will write the jobs.
+        asks: the jobs that are to be placed.
+        stalled_s: seconds without a heartbeat after which a worker does not count.
     """
+    networks = {each.name: each.network for each in asks}
     asked = [
-        {"place": place, **dataclasses.asdict(standing)} for place, standing in enumerate(standings)
+        {"share": share, "lane": lane, "network": network}
+        for (share, lane), network in networks.items()
     ]
     given = {"asked": asked, "stalled_s": stalled_s}
-    rows = (await connection.execute(_PROSPECTS, given)).all()
-    num, rate = rows[0].num, rows[0].rate
-    aheads = [
-        Ahead(int(row.jobs), int(row.codes), int(row.start_tag), int(row.others)) for row in rows
-    ]
-    return Capacity(int(num), float(rate)), aheads
-
-
-def _prospects() -> Select[Any]:
-    asked = (
-        func.jsonb_to_recordset(bindparam("asked", type_=JSONB))
-        .table_valued(
-            column("share", Text),
-            column("lane", Text),
-            column("offset", BigInteger),
-            column("network", Text),
-            column("cost", BigInteger),
-            column("mates", BigInteger),
-            column("place", BigInteger),
-        )
-        .render_derived(name="asked", with_types=True)
+    row = (await connection.execute(READ_BACKLOG, given)).one()
+    return Backlog(
+        capacity=Capacity(int(row.num_workers), float(row.codes_per_second)),
+        drawing_codes=int(row.drawing_codes),
+        virtual_times=row.virtual_times,
+        queued=[Queued(*each) for each in row.queued or ()],
+        standings={
+            (share, lane): Standing(finish_tag, num_others)
+            for share, lane, finish_tag, num_others in row.standings or ()
+        },
     )
-    waiting_others = waiting_of_network(asked.c.network, asked.c.share, asked.c.lane)
-    others = (waiting_others + asked.c.mates).label("others")
-    stands = next_start_tag(asked.c.share, asked.c.lane).label("stands")
-    known = select(asked, others, stands, now_in(asked.c.lane).label("now")).subquery("known")
-    # As `part_of_network` has it; only who has no job that waits is delayed.
-    is_first = (known.c.stands == known.c.now) & (known.c.offset == 0)
-    delay = case((is_first, known.c.others // NETWORK_SHARES * known.c.cost), else_=0)
-    start = (known.c.stands + known.c.offset + delay).label("start_tag")
-    placed = select(known.c.place, known.c.lane, known.c.others, start).subquery("placed")
-    is_before = ((placed.c.lane == "normal") & (Job.lane == "priority")) | (
-        (Job.lane == placed.c.lane) & (Job.start_tag <= placed.c.start_tag)
-    )
-    waiting = (Job.status == Status.QUEUED) & is_before
-    drawing = Job.status == Status.DRAWING
-    ahead = (
-        select(
-            func.count().filter(waiting).label("jobs"),
-            (
-                func.coalesce(func.sum(Job.total_codes).filter(waiting), 0)
-                + func.coalesce(func.sum(Job.total_codes - Job.done_codes).filter(drawing), 0)
-            ).label("codes"),
-        )
-        .where(waiting | drawing)
-        .lateral("ahead")
-    )
-    workers = _capacity(bindparam("stalled_s", type_=Float)).subquery("capacity")
-    stands_at = (placed.c.start_tag, placed.c.others)
-    columns = (workers.c.num, workers.c.rate, *stands_at, ahead.c.jobs, ahead.c.codes)
-    return (
-        select(*columns)
-        .select_from(placed)
-        .join(ahead, literal(True))
-        .join(workers, literal(True))
-        .order_by(placed.c.place)
-    )
-
-
-_PROSPECTS = _prospects()
 
 
 async def drawing_codes(connection: AsyncConnection) -> int:

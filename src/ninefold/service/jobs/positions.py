@@ -7,27 +7,15 @@ queue that moves fast would otherwise write rows, and wake streams, all the time
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Select,
-    Text,
-    bindparam,
-    column,
-    func,
-    insert,
-    literal,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ninefold.service.jobs.estimate import Capacity, expected_seconds
 from ninefold.service.jobs.load import drawing_codes, queue_order, read_capacity
 from ninefold.service.jobs.reaper import try_lock
-from ninefold.service.jobs.states import Status
 from ninefold.service.store.notifications import JOB_EVENTS
-from ninefold.service.store.tables import Job, JobEvent, Json
+from ninefold.service.store.statements import TELL_POSITIONS
+from ninefold.service.store.tables import Job, Json
 
 LOCK_POSITIONS = 9011
 """Number of the advisory lock."""
@@ -59,7 +47,8 @@ class PositionReporter:
             news = [_news(row, drawing, capacity) for row in due[:MAX_TOLD]]
             if not news:
                 return 0
-            return len((await connection.execute(_tell_each(), {"news": news})).all())
+            given = {"news": news, "channel": JOB_EVENTS}
+            return len((await connection.execute(TELL_POSITIONS, given)).all())
 
     async def _due(self, connection: AsyncConnection) -> list[Any]:
         ranked = queue_order().subquery()
@@ -85,29 +74,6 @@ def _news(row: Any, drawing: int, capacity: Capacity) -> Json:
     position = int(row.position)
     data = {"position": position, "eta_s": None if eta_s is None else round(eta_s, 1)}
     return {"id": row.id, "position": position, "data": data}
-
-
-def _tell_each() -> Select[Any]:
-    """Return the statement that does what `events.append` does, to all jobs that hear of it.
-
-    One statement, because in a burst hundreds of jobs move at once.
-    """
-    news = (
-        func.jsonb_to_recordset(bindparam("news", type_=JSONB))
-        .table_valued(column("id", Text), column("position", BigInteger), column("data", JSONB))
-        .render_derived(name="news", with_types=True)
-    )
-    told = (
-        update(Job)
-        .where(Job.id == news.c.id, Job.status == Status.QUEUED)
-        .values(last_seq=Job.last_seq + 1, told_position=news.c.position, told_at=func.now())
-        .returning(Job.id, Job.last_seq, news.c.data)
-        .cte("told")
-    )
-    names = ["job_id", "seq", "type", "data"]
-    rows = select(told.c.id, told.c.last_seq, literal("position"), told.c.data)
-    events = insert(JobEvent).from_select(names, rows).cte("events")
-    return select(func.pg_notify(JOB_EVENTS, told.c.id)).add_cte(events)
 
 
 def is_due(position: int, told: int | None, told_at: datetime | None, now: datetime) -> bool:
