@@ -89,7 +89,7 @@ class Sessions:
 
 
 def sessions_of(gateway: Gateway) -> Sessions:
-    """Return the sessions of a gateway."""
+    """Return where this process keeps them, made when first asked for."""
     sessions = gateway.extras.setdefault(_NAME, Sessions(gateway.database))
     if not isinstance(sessions, Sessions):
         raise AssertionError("another surface keeps something under this name")
