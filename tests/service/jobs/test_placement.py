@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ninefold.service.jobs.estimate import Capacity
 from ninefold.service.jobs.fair_share import NETWORK_SHARES, next_tags, part_of_network
-from ninefold.service.jobs.placement import Ahead, Ask, Backlog, Queued, Standing, place
+from ninefold.service.jobs.placement import Ahead, Ask, Backlog, QueuedAt, Standing, place
 
 CAPACITY = Capacity(1, 10.0)
 
@@ -46,7 +46,7 @@ class Database:
             CAPACITY,
             self.drawing_codes,
             dict(self.virtual_times),
-            [Queued(lane, tag, len(each), sum(each)) for (lane, tag), each in queued.items()],
+            [QueuedAt(lane, tag, len(each), sum(each)) for (lane, tag), each in queued.items()],
             {ask.name: self._standing(ask) for ask in asks},
         )
 

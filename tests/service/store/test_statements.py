@@ -8,7 +8,7 @@ from sqlalchemy import URL, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ninefold.service.jobs.load import read_backlog
-from ninefold.service.jobs.placement import Ask, Queued, Standing
+from ninefold.service.jobs.placement import Ask, QueuedAt, Standing
 from ninefold.service.store.database import build_async_engine, migrate
 from ninefold.service.store.statements import (
     EVENTS_OF_MANY,
@@ -148,9 +148,9 @@ async def test_a_backlog_is_what_waits_is_drawn_and_stands(connection: AsyncConn
     assert backlog.drawing_codes == 140
     assert backlog.virtual_times == {"normal": 10, "priority": 0}
     assert sorted(backlog.queued, key=lambda each: (each.lane, each.start_tag)) == [
-        Queued("normal", 12, 2, 144),
-        Queued("normal", 24, 1, 144),
-        Queued("priority", 0, 1, 9),
+        QueuedAt("normal", 12, 2, 144),
+        QueuedAt("normal", 24, 1, 144),
+        QueuedAt("priority", 0, 1, 9),
     ]
     assert backlog.standings == {
         ("me", "normal"): Standing(30, 1),

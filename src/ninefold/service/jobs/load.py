@@ -7,7 +7,7 @@ from sqlalchemy import Select, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ninefold.service.jobs.estimate import Capacity, expected_seconds
-from ninefold.service.jobs.placement import Ask, Backlog, Queued, Standing
+from ninefold.service.jobs.placement import Ask, Backlog, QueuedAt, Standing
 from ninefold.service.jobs.states import Status
 from ninefold.service.store.clock import ago
 from ninefold.service.store.statements import READ_BACKLOG
@@ -70,7 +70,7 @@ async def read_backlog(
         capacity=Capacity(int(row.num_workers), float(row.codes_per_second)),
         drawing_codes=int(row.drawing_codes),
         virtual_times=row.virtual_times,
-        queued=[Queued(*each) for each in row.queued or ()],
+        queued=[QueuedAt(*each) for each in row.queued or ()],
         standings={
             (share, lane): Standing(finish_tag, num_others)
             for share, lane, finish_tag, num_others in row.standings or ()

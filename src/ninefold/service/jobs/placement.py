@@ -17,7 +17,7 @@ from ninefold.service.jobs.fair_share import next_tags, part_of_network
 
 
 @dataclass(frozen=True)
-class Queued:
+class QueuedAt:
     """The jobs of a lane that wait at one start tag."""
 
     lane: str
@@ -49,7 +49,7 @@ class Backlog:
     """Codes that are left of the jobs that are being drawn; they are ahead of every other."""
     virtual_times: Mapping[str, int]
     """By lane, the greatest start tag that was begun."""
-    queued: Sequence[Queued]
+    queued: Sequence[QueuedAt]
     standings: Mapping[Name, Standing]
 
 
