@@ -19,7 +19,7 @@ from ninefold.service.dependencies import keep_newcomer
 from ninefold.service.gateway import Gateway
 from ninefold.service.hosts import RefuseForeign
 from ninefold.service.problems import Problem, invalid
-from ninefold.service.requests import BodyLimitShape, HeadAsGet, RequestIds
+from ninefold.service.requests import BodyLimitShape, HeadAsGet, RequestIds, Unsupported
 from ninefold.service.room import no_room
 from ninefold.service.routes import (
     api_page,
@@ -113,6 +113,7 @@ def build_app(
     app.add_middleware(SharedAnswers, paths=SHARED_PATHS)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
     app.add_middleware(BodyLimitShape, surfaces=answered, max_bytes=MAX_BODY_BYTES)
+    app.add_middleware(Unsupported, surfaces=answered)
     app.add_middleware(SecondTry)
     app.add_middleware(RefuseForeign, surfaces=answered, settings=settings)
     app.add_middleware(HeadAsGet)

@@ -22,6 +22,8 @@ REQUEST_ID = "ninefold.request_id"
 """Key of the request's id in the ASGI scope."""
 
 _GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_DROPPED_BYTES = 64 * 1024**2
+"""Most that is read of a body for nothing: pictures to be changed have up to 50 MB at OpenAI."""
 _SAFE_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
 
 _log = logging.getLogger("ninefold.requests")
@@ -107,6 +109,36 @@ class HeadAsGet:
 
 async def _run(work: Awaitable[None]) -> None:
     await work
+
+
+class Unsupported:
+    """Answers what a surface's API has and this service has not, whatever the body is.
+
+    The body is taken in and dropped, as clients read no answer before they have sent it.
+    """
+
+    def __init__(self, app: ASGIApp, surfaces: Sequence[SurfaceRoutes]) -> None:
+        self._app = app
+        self._answers = {
+            path: (surface, detail)
+            for surface in surfaces
+            for path, detail in surface.unsupported.items()
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        found = self._answers.get(scope["path"]) if scope["type"] == "http" else None
+        if found is None:
+            await self._app(scope, receive, send)
+            return
+        num_bytes, has_more = 0, True
+        while has_more and num_bytes <= _DROPPED_BYTES:
+            message = await receive()
+            num_bytes += len(message.get("body", b""))
+            has_more = message.get("more_body", False)
+        surface, detail = found
+        problem = Problem(501, "not_supported", detail)
+        await surface.render(problem, Request(scope))(scope, receive, send)
 
 
 class BodyLimitShape:

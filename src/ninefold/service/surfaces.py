@@ -4,8 +4,8 @@
 prompts through `jobs/admission.py`, so policy, limits and order are the same on each.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -24,6 +24,8 @@ class SurfaceRoutes:
     paths: tuple[str, ...]
     """Beginnings of the paths whose errors it renders."""
     render: Renderer = render_problem
+    unsupported: Mapping[str, str] = field(default_factory=dict)
+    """Paths of the API that do nothing here, each with a sentence on what does instead."""
 
 
 def render_for(surfaces: Sequence[SurfaceRoutes], problem: Problem, request: Request) -> Response:

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Literal
 
 import httpx2
@@ -14,6 +14,7 @@ from openai.types import ImageGenCompletedEvent, ImageGenPartialImageEvent
 from PIL import Image
 from sqlalchemy import URL
 
+from ninefold.service.app import MAX_BODY_BYTES
 from tests.service.conftest import MakeSettings
 from tests.service.fake_engine import CANNOT, SIZE, FakeEngine
 from tests.service.running import RunningService, running_service
@@ -172,6 +173,27 @@ async def test_what_cannot_be_done_is_said_once(
     assert (caught.value.code, caught.value.param) == (code, param)
     assert caught.value.request_id
     assert transport.requests == 1
+
+
+@pytest.mark.parametrize("call", ["edit", "create_variation", "chat", "responses"])
+async def test_what_this_service_has_not_is_said_in_a_sentence_and_not_asked_again(
+    service: RunningService, client: AsyncOpenAI, transport: Counting, call: str
+) -> None:
+    picture = ("picture.png", bytes(3 * MAX_BODY_BYTES), "image/png")
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
+        "edit": lambda: client.images.edit(image=picture, prompt="a red apple"),
+        "create_variation": lambda: client.images.create_variation(image=picture),
+        "chat": lambda: client.chat.completions.create(
+            model="tiny", messages=[{"role": "user", "content": "draw a red apple"}]
+        ),
+        "responses": lambda: client.responses.create(model="tiny", input="a red apple"),
+    }
+    with pytest.raises(openai.APIStatusError, match="/v1/images/generations") as caught:
+        await calls[call]()
+    assert (caught.value.status_code, caught.value.code) == (501, "not_supported")
+    assert transport.requests == 1
+    # The connection and the service go on.
+    assert [model.id async for model in client.models.list()] == [service.gateway.facts.name]
 
 
 async def test_an_unknown_key_of_ours_is_an_authentication_error(

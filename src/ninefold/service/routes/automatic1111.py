@@ -302,4 +302,13 @@ def render(problem: Problem, _request: Request) -> Response:
     return AsciiJSONResponse(content, problem.status, headers=problem.all_headers())
 
 
-SURFACE = SurfaceRoutes("automatic1111", (router,), ("/sdapi/v1",), render)
+_DRAWS = "this service draws pictures from a prompt, at /sdapi/v1/txt2img."
+UNSUPPORTED = {
+    "/sdapi/v1/img2img": f"Pictures cannot be changed here yet; {_DRAWS}",
+    "/sdapi/v1/extra-single-image": f"Pictures cannot be enlarged here yet; {_DRAWS}",
+    "/sdapi/v1/extra-batch-images": f"Pictures cannot be enlarged here yet; {_DRAWS}",
+    "/sdapi/v1/interrogate": f"Pictures are not described here; {_DRAWS}",
+    "/sdapi/v1/png-info": f"Files are not read here; {_DRAWS}",
+}
+
+SURFACE = SurfaceRoutes("automatic1111", (router,), ("/sdapi/v1",), render, UNSUPPORTED)

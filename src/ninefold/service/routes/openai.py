@@ -80,6 +80,7 @@ async def generate_images(
         "created": int(job.created_at.timestamp()),
         "data": data,
         "usage": _usage(gateway, job.prompt, len(data)),
+        "notices": job.notices,
     }
     return JSONResponse(content, headers=allowance.headers())
 
@@ -166,12 +167,14 @@ async def _stream(
     partials: dict[int, int] = {}
     try:
         async with watch:
+            notices = (await find(gateway, request, job_id)).notices
             async for event in events_until_end(gateway, job_id):
                 if event is None:
                     yield KEEPALIVE_COMMENT
                     continue
                 content = await _to_content(gateway, job_id, body, event, partials)
                 if content is not None:
+                    content["notices"] = notices
                     yield format_sse_event(data_str=json.dumps(content), event=content["type"])
             require_shown(await find(gateway, request, job_id))
         yield format_sse_event(data_str="[DONE]")
@@ -213,4 +216,17 @@ async def _to_content(
     }
 
 
-SURFACE = SurfaceRoutes("openai", (router,), ("/v1",), openai_problems.render)
+_DRAWS = "this service draws pictures from a prompt, at /v1/images/generations."
+UNSUPPORTED = {
+    "/v1/images/edits": f"Pictures cannot be edited here yet; {_DRAWS}",
+    "/v1/images/variations": f"Variations of a picture cannot be drawn here yet; {_DRAWS}",
+    "/v1/chat/completions": f"There is no chat here; {_DRAWS}",
+    "/v1/completions": f"No text is written here; {_DRAWS}",
+    "/v1/responses": f"There are no responses with tools here; {_DRAWS}",
+    "/v1/embeddings": f"There are no embeddings here; {_DRAWS}",
+    "/v1/audio/speech": f"Nothing is spoken here; {_DRAWS}",
+    "/v1/audio/transcriptions": f"Nothing is transcribed here; {_DRAWS}",
+    "/v1/videos": f"No videos are made here; {_DRAWS}",
+}
+
+SURFACE = SurfaceRoutes("openai", (router,), ("/v1",), openai_problems.render, UNSUPPORTED)

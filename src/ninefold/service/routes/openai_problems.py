@@ -25,7 +25,7 @@ _CODES = {
     "timed_out": "overloaded",
     "internal": "server_error",
 }
-_FINAL = frozenset({"drawing_failed", "cancelled"})
+_FINAL = frozenset({"drawing_failed", "cancelled", "not_supported"})
 
 
 def render(problem: Problem, _request: Request) -> Response:
@@ -42,7 +42,8 @@ def to_error(problem: Problem) -> dict[str, Any]:
     elif status == 429:
         kind = "rate_limit_error"
     else:
-        kind = "server_error" if status >= 500 else "invalid_request_error"
+        is_ours = status >= 500 and problem.code != "not_supported"
+        kind = "server_error" if is_ours else "invalid_request_error"
     return {
         "message": problem.detail,
         "type": kind,
