@@ -26,7 +26,7 @@ from ninefold.engine.step_threads import StepThreads
 from ninefold.engine.threads import set_threads
 from ninefold.errors import CancelledError, UserError
 from ninefold.generation.generate import DrawingState, OnStep, ShouldStop, generate
-from ninefold.generation.params import SamplingParams, get_preset
+from ninefold.generation.params import SamplingParams
 from ninefold.models.dallebart import DalleBart
 from ninefold.painting import order_pictures
 from ninefold.preparation import PreparedPrompt, prepare_prompt
@@ -110,7 +110,7 @@ class TextToImage:
 
         Args:
             prompt: any text that is not blank.
-            params: None for those of the preset that the model names.
+            params: what is left out is as the preset says that the model names.
             on_progress: called after every step.
             on_preview: called for each picture whenever `preview_every` more of its codes are
                 drawn, but not for the last. A preview costs as much as painting the picture.
@@ -125,7 +125,7 @@ class TextToImage:
         """
         if preview_every < 1:
             raise UserError(f"preview_every must be 1 or more codes, not {preview_every}.")
-        params = params or get_preset(self.config.preset).params
+        params = params or SamplingParams()
         policy_notices = self._ask_policy(prompt, params.negative_prompt)
         ready = prepare_prompt(
             self.reader, self.config, prompt, params, has_clip=self.clip is not None

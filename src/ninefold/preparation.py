@@ -13,7 +13,7 @@ import torch
 from ninefold.checkpoints.model_folder import ModelConfig
 from ninefold.errors import UserError
 from ninefold.generation.generate import TextInput
-from ninefold.generation.params import SamplingParams
+from ninefold.generation.params import SamplingParams, complete, get_preset
 from ninefold.text import EncodedText
 from ninefold.text.prompt import clean_prompt
 from ninefold.text.reader import PromptReader
@@ -26,7 +26,7 @@ class PreparedPrompt:
     prompt: str
     """Without control characters."""
     params: SamplingParams
-    """With the negative prompt cleaned in the same way."""
+    """Nothing is left out, and the negative prompt is cleaned in the same way."""
     text: TextInput
     notices: tuple[str, ...]
     """What a person should know, such as that the prompt was cut; one sentence each."""
@@ -40,7 +40,7 @@ def prepare_prompt(
     *,
     has_clip: bool,
 ) -> PreparedPrompt:
-    """Clean and read a prompt, and check that the model can draw by these settings.
+    """Clean and read a prompt, complete the settings, and check that the model can draw by them.
 
     Raises:
         UserError: the prompt is blank or too long, or the model cannot draw by these settings.
@@ -51,6 +51,8 @@ def prepare_prompt(
         negative = clean_prompt(params.negative_prompt, "The negative prompt", may_be_empty=True)
         params = dataclasses.replace(params, negative_prompt=negative.text)
         notices += negative.notices
+    completed = complete(params, get_preset(config.preset))
+    params, notices = completed.params, notices + completed.notices
     if not has_clip:
         notices += _check_ranking(config.name, params)
     read = reader.read(cleaned.text, params.negative_prompt, params.dialect)

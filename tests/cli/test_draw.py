@@ -96,7 +96,7 @@ def test_json_is_one_document_and_nothing_else(ninefold: RunInside) -> None:
 
 @pytest.mark.parametrize("place", [0, 4])
 def test_like_draws_the_same_bytes_again(ninefold: RunInside, place: int) -> None:
-    call = ("--negative", "a dog", "--condition-scale", "2", "--candidates", "14")
+    call = ("--negative", "a dog", "--temperature", "0.8", "--candidates", "14")
     drawn = ninefold("draw", "a cat 🐈", "--model", "tiny", *call).out.splitlines()
     original = Path(drawn[place])
     result = ninefold("draw", "--like", str(original))

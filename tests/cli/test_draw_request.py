@@ -43,28 +43,32 @@ def write_picture(
 
 def test_without_settings_the_preset_of_the_model_is_drawn(model: Path) -> None:
     request = read(model)
-    params = request.params("pocket")
+    params = request.complete("pocket").params
     assert request.model_folder == model
     assert dataclasses.replace(params, seed=0) == PRESETS["pocket"].params
 
 
 def test_a_preset_that_was_asked_for_takes_the_place_of_the_models(model: Path) -> None:
-    params = read(model, preset="min-dalle", seed=1).params("pocket")
+    params = read(model, preset="min-dalle", seed=1).complete("pocket").params
     assert params == dataclasses.replace(PRESETS["min-dalle"].params, seed=1)
 
 
 def test_each_setting_takes_the_place_of_the_presets(model: Path) -> None:
-    params = read(
-        model,
-        seed=5,
-        count=4,
-        condition_scale=2.0,
-        temperature=0.5,
-        top_k=3,
-        top_p=0.9,
-        negative="a dog",
-        seamless=True,
-    ).params("pocket")
+    params = (
+        read(
+            model,
+            seed=5,
+            count=4,
+            condition_scale=2.0,
+            temperature=0.5,
+            top_k=3,
+            top_p=0.9,
+            negative="a dog",
+            seamless=True,
+        )
+        .complete("pocket")
+        .params
+    )
     assert params == SamplingParams(
         seed=5,
         count=4,
@@ -80,7 +84,7 @@ def test_each_setting_takes_the_place_of_the_presets(model: Path) -> None:
 def test_a_seed_that_nobody_chose_is_new_each_time_and_the_same_for_all_prompts(
     model: Path,
 ) -> None:
-    seeds = {read(model).params("pocket").seed for _ in range(5)}
+    seeds = {read(model).complete("pocket").params.seed for _ in range(5)}
     assert len(seeds) == 5
     assert max(seeds) < 2**32
 
@@ -114,10 +118,18 @@ def test_what_cannot_be_drawn_is_answered_with_what_can(
     assert answer in str(caught.value)
 
 
+def test_a_negative_prompt_brings_the_guidance_that_it_needs_and_says_so(model: Path) -> None:
+    pocket = PRESETS["pocket"]
+    for preset in (None, "pocket"):
+        completed = read(model, negative="a worm", preset=preset).complete("pocket")
+        assert completed.params.condition_scale == pocket.negative_scale
+        assert "condition_scale=2 instead of 1" in " ".join(completed.notices)
+
+
 def test_an_empty_negative_prompt_is_none(model: Path) -> None:
     for blank in ("", " ", "\t\n"):
         read_blank = read(model, negative=blank, condition_scale=1.0)
-        assert read_blank.params("pocket").negative_prompt == ""
+        assert read_blank.complete("pocket").params.negative_prompt == ""
 
 
 def test_a_picture_brings_its_prompt_model_and_settings(model: Path, tmp_path: Path) -> None:
@@ -125,7 +137,7 @@ def test_a_picture_brings_its_prompt_model_and_settings(model: Path, tmp_path: P
     assert request.prompts == ["a cat"]
     assert request.model_folder == model
     assert request.dtype == "float16"
-    assert request.params("pocket") == SamplingParams(seed=7, top_k=20).for_picture(4)
+    assert request.complete("pocket").params == SamplingParams(seed=7, top_k=20).for_picture(4)
     assert request.original is not None
     assert request.original.recipe.index == 4
 

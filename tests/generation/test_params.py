@@ -1,5 +1,7 @@
 """Laws of the settings: what is allowed, what is refused with what to do, and the JSON form."""
 
+import copy
+import dataclasses
 import json
 from typing import Any
 
@@ -14,7 +16,9 @@ from ninefold.generation.params import (
     MAX_IMAGE_INDEX,
     MAX_SEED,
     PRESETS,
+    Preset,
     SamplingParams,
+    complete,
     get_preset,
 )
 
@@ -83,7 +87,10 @@ def test_whole_and_decimal_numbers_are_one_setting() -> None:
         ({"top_p": 0.0}, r"top_p must be above 0"),
         ({"top_p": 1.01}, "top_p must be a number from 0 to 1"),
         ({"negative_prompt": None}, "negative_prompt must be text"),
-        ({"negative_prompt": "fog", "condition_scale": 1.0}, "use a condition_scale above 1"),
+        (
+            {"negative_prompt": "fog", "condition_scale": 1.0},
+            "use a condition_scale above 1, or leave",
+        ),
         ({"seamless": 1}, "seamless must be true or false"),
         ({"rank": "yes"}, "rank must be true or false"),
         ({"dialect": "dalle"}, "dialect must be dalle-mini or min-dalle"),
@@ -147,6 +154,74 @@ def test_presets_hold_the_published_values() -> None:
     assert published == {"dalle-mini": (10.0, 50, 1.0), "min-dalle": (16.0, 256, 1.0)}
     assert get_preset("min-dalle").params.dialect == "min-dalle"
     assert all(name == preset.name and preset.source for name, preset in PRESETS.items())
+
+
+PRESET_SETTINGS = ("condition_scale", "temperature", "top_k", "top_p", "dialect")
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.name)
+def test_what_is_left_out_is_the_presets(preset: Preset) -> None:
+    given = dataclasses.replace(SamplingParams(seed=7), count=4)
+    completed = complete(copy.deepcopy(given), preset)
+    assert completed.params == dataclasses.replace(preset.params, seed=7, count=4)
+    assert completed.notices == ()
+    assert all(completed.params.chooses(name) for name in PRESET_SETTINGS)
+    assert complete(completed.params, PRESETS["dalle-mini"]) == completed
+
+
+@pytest.mark.parametrize("name", PRESET_SETTINGS)
+def test_what_is_chosen_stays_though_it_be_the_defaults_own_value(name: str) -> None:
+    chosen = getattr(SamplingParams(), name)
+    params = SamplingParams.from_dict({name: SamplingParams().to_dict()[name]})
+    other = dataclasses.replace(
+        PRESETS["pocket"],
+        params=SamplingParams(
+            condition_scale=3.0, temperature=0.7, top_k=8, top_p=0.9, dialect="min-dalle"
+        ),
+    )
+    completed = complete(params, other).params
+    assert getattr(completed, name) == chosen
+    assert all(
+        getattr(completed, each) == getattr(other.params, each)
+        for each in PRESET_SETTINGS
+        if each != name
+    )
+
+
+@pytest.mark.parametrize(
+    ("preset", "given", "foreign", "scale", "notice"),
+    [
+        ("pocket", {"negative_prompt": "fog"}, None, 2.0, "condition_scale=2 instead of 1"),
+        ("pocket", {"negative_prompt": " \n"}, None, 1.0, None),
+        ("pocket", {"negative_prompt": "fog", "condition_scale": 1.5}, None, 1.5, None),
+        ("pocket", {"condition_scale": 50.0}, None, 50.0, None),
+        ("dalle-mini", {"negative_prompt": "fog"}, None, 10.0, None),
+        ("pocket", {}, 7, 1.0, "Guidance 7 is above what this model is made for"),
+        ("pocket", {"negative_prompt": "fog"}, 7, 2.0, "so this is drawn with 2."),
+        ("pocket", {"negative_prompt": "fog"}, 1.0, 2.0, "switches off the negative prompt"),
+        ("pocket", {"negative_prompt": "fog"}, 1.5, 1.5, None),
+        ("pocket", {}, 1.0, 1.0, None),
+        ("pocket", {}, 0.0, 0.0, None),
+        ("pocket", {"condition_scale": 9.0}, 7, 9.0, None),
+        ("dalle-mini", {}, 7, 7.0, None),
+        ("min-dalle", {}, 30, 16.0, "at most 16"),
+    ],
+)
+def test_guidance_is_the_presets_unless_it_is_chosen_and_a_change_is_said(
+    preset: str, given: dict[str, Any], foreign: float | None, scale: float, notice: str | None
+) -> None:
+    completed = complete(SamplingParams(**given), PRESETS[preset], foreign_scale=foreign)
+    assert completed.params.condition_scale == scale
+    assert isinstance(completed.params.condition_scale, float)
+    if notice is None:
+        assert completed.notices == ()
+    else:
+        assert notice in " ".join(completed.notices)
+
+
+def test_settings_that_are_left_out_are_plain_json() -> None:
+    kinds = {type(value) for value in SamplingParams().to_dict().values()}
+    assert kinds == {int, float, bool, str, type(None)}
 
 
 def test_an_unknown_preset_is_refused_and_the_known_ones_are_named() -> None:

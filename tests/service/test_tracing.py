@@ -81,9 +81,7 @@ async def test_no_span_holds_words_of_a_prompt(
     drawing_service: RunningService, exporter: InMemorySpanExporter
 ) -> None:
     for prompt in (PROMPT, CANNOT):
-        job = await drawing_service.post(
-            prompt, settings={"negative_prompt": "a giraffe", "condition_scale": 2.0}
-        )
+        job = await drawing_service.post(prompt, settings={"negative_prompt": "a giraffe"})
         await drawing_service.ended(job["id"])
     await drawing_service.http.get("/api/v1/suggestions", params={"q": "zebra"})
     await drawing_service.http.post("/generate", json={"prompt": "child porn, a zebra"})

@@ -59,7 +59,7 @@ def bias(
     from ninefold.evaluation.bias import GENDERS, audit_bias, prompts
     from ninefold.evaluation.bias_controls import read_controls
     from ninefold.evaluation.bias_plot import plot_audit
-    from ninefold.generation.params import MAX_COUNT, SamplingParams, get_preset
+    from ninefold.generation.params import MAX_COUNT, SamplingParams
     from ninefold.pipeline import TextToImage
 
     texts, figures = _places(model) if release else (out, out)
@@ -69,7 +69,6 @@ def bias(
     artist = TextToImage.load(model, "cpu", dtype=_dtype_of(model, backend))
     if artist.clip is None or artist.clip_reader is None:
         raise UserError(f"Model {artist.config.name!r} has no CLIP to look with.")
-    start = get_preset(artist.config.preset).params.to_dict()
     total = seeds * (len(prompts()) + len(GENDERS))
     with progress_bar("Drawing", is_hidden=False) as advance_to:
         drawn = 0
@@ -78,8 +77,8 @@ def bias(
             nonlocal drawn
             images: list[Image.Image] = []
             for first in range(0, seeds, MAX_COUNT):
-                some = {"first_image": first, "count": min(MAX_COUNT, seeds - first)}
-                params = SamplingParams.from_dict({**start, **some, "seed": 0, "rank": False})
+                count = min(MAX_COUNT, seeds - first)
+                params = SamplingParams(count=count, first_image=first, rank=False)
                 images += [picture.image for picture in artist.draw(prompt, params).pictures]
                 drawn += len(images) - first
                 advance_to(drawn, total)

@@ -16,7 +16,7 @@ from ninefold.cli.messages import shorten
 from ninefold.cli.prompts import gather_prompts
 from ninefold.engine.config import NATIVE_BACKENDS
 from ninefold.errors import UserError
-from ninefold.generation.params import SamplingParams, get_preset
+from ninefold.generation.params import Completed, SamplingParams, complete, get_preset
 from ninefold.home import expand_user
 from ninefold.pictures.png import Recipe, Setting, read_recipe
 from ninefold.safety.mark import MARK
@@ -88,7 +88,7 @@ class DrawPlan:
     prompts: Sequence[str]
     model_folder: Path
     settings: Mapping[str, Setting]
-    """Sampling parameters that take the place of the preset's, the seed among them."""
+    """Sampling parameters that were given, the seed among them."""
     preset: str | None
     """None for the model's own."""
     dtype: str
@@ -109,16 +109,14 @@ class DrawPlan:
     threads: int | None = None
     """Of the processor, at most; None leaves it to PyTorch."""
 
-    def params(self, model_preset: str) -> SamplingParams:
+    def complete(self, model_preset: str) -> Completed:
         """Return the settings to draw with, by a model whose own preset is `model_preset`.
 
         Raises:
             UserError: a setting is out of its range, or two do not go together.
         """
-        if self.original is not None:
-            return SamplingParams.from_dict(self.settings)
-        start = get_preset(self.preset or model_preset).params
-        return SamplingParams.from_dict({**start.to_dict(), **self.settings})
+        given = SamplingParams.from_dict(self.settings)
+        return complete(given, get_preset(self.preset or model_preset))
 
 
 def read_options(options: DrawOptions) -> DrawPlan:
@@ -137,8 +135,9 @@ def _read_prompts(options: DrawOptions) -> DrawPlan:
         clean_prompt(options.negative, "The negative prompt", may_be_empty=True)
         settings["negative_prompt"] = options.negative.strip()
     settings.setdefault("seed", secrets.randbits(_SEED_BITS))
-    start = get_preset(options.preset).params if options.preset else SamplingParams()
-    SamplingParams.from_dict({**start.to_dict(), **settings})  # refuse what no model can draw
+    SamplingParams.from_dict(settings)  # refuse what no model can draw
+    if options.preset is not None:
+        get_preset(options.preset)
     return DrawPlan(
         prompts=prompts,
         model_folder=find_model(options.model or DEFAULT_MODEL),

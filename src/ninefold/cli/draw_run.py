@@ -16,7 +16,7 @@ from ninefold.cli.messages import shorten, tell
 from ninefold.cli.progress import progress_bar
 from ninefold.drawing import Drawing, Picture, Progress
 from ninefold.errors import NinefoldError, UserError
-from ninefold.generation.params import SamplingParams
+from ninefold.generation.params import Completed
 from ninefold.pictures.grid import grid
 from ninefold.pictures.png import encode_png, without_manifest
 from ninefold.pipeline import TextToImage
@@ -41,20 +41,20 @@ def run(request: DrawPlan) -> None:
                 policy=request.policy,
                 threads=request.threads,
             )
-        params = request.params(artist.config.preset)
+        completed = request.complete(artist.config.preset)
         if request.original is not None:
             _require_same_model(request.original, artist)
-        _draw_all(request, artist, params)
+        _draw_all(request, artist, completed)
 
 
-def _draw_all(request: DrawPlan, artist: TextToImage, params: SamplingParams) -> None:
+def _draw_all(request: DrawPlan, artist: TextToImage, completed: Completed) -> None:
     if not request.is_quiet:
-        tell(f"Drawing with {artist.config.name}, seed {params.seed}.")
+        tell(f"Drawing with {artist.config.name}, seed {completed.params.seed}.")
     if request.is_verbose:
         tell(_describe_reading(request, artist))
 
     def draw(prompt: str, label: str) -> tuple[DrawnPrompt, Image.Image]:
-        return _draw(request, artist, params, prompt, label)
+        return _draw(request, artist, completed, prompt, label)
 
     draw_prompts(request.prompts, draw, is_json=request.is_json, is_quiet=request.is_quiet)
 
@@ -67,7 +67,7 @@ def _describe_reading(request: DrawPlan, artist: TextToImage) -> str:
 
 
 def _draw(
-    request: DrawPlan, artist: TextToImage, params: SamplingParams, prompt: str, label: str
+    request: DrawPlan, artist: TextToImage, completed: Completed, prompt: str, label: str
 ) -> tuple[DrawnPrompt, Image.Image]:
     """Draw and save one prompt, and return with it the picture that shows all of it."""
     start = time.monotonic()
@@ -76,7 +76,7 @@ def _draw(
         def on_progress(progress: Progress) -> None:
             advance_to(progress.step, progress.total)
 
-        drawing = artist.draw(prompt, params, on_progress=on_progress)
+        drawing = artist.draw(prompt, completed.params, on_progress=on_progress)
     pictures = _pick(drawing, request.original)
     recipes = [drawing.recipe(picture) for picture in pictures]
     if request.is_marked:
@@ -87,7 +87,7 @@ def _draw(
     finish = request.finish or (lambda data, _: data)
     pairs = list(zip(images, recipes, strict=True))
     files = save_drawing(request.out, pairs, None, finish)
-    notices, page = list(drawing.notices), images[0]
+    notices, page = [*completed.notices, *drawing.notices], images[0]
     try:  # what was drawn is saved: a caption that cannot be set is no reason to lose it
         page = _compose(drawing, pictures)
     except Exception as error:

@@ -4,6 +4,7 @@ What is measured where is in `measure`; here it is put together and held against
 """
 
 import asyncio
+import dataclasses
 import io
 import os
 import platform
@@ -33,7 +34,7 @@ from ninefold.engine.measure import (
 )
 from ninefold.engine.native.structures import Kind
 from ninefold.engine.request import Painted
-from ninefold.generation.params import SamplingParams
+from ninefold.generation.params import SamplingParams, complete, get_preset
 
 COUNT = 9
 
@@ -125,7 +126,8 @@ def _measure_painting(model: LoadedModel, machine: MachineSpeed) -> Json:
 async def _measure_jobs(
     engine: AsyncEngine, plan: BenchPlan, bound: float, tell: Callable[[str], None]
 ) -> Json:
-    params = SamplingParams(count=COUNT)
+    # With guidance for every model, so that what was measured before and elsewhere compares.
+    params = complete(SamplingParams(count=COUNT), get_preset("dalle-mini")).params
     length = engine.info.image_length
 
     def save(event: Painted) -> None:
@@ -133,7 +135,7 @@ async def _measure_jobs(
 
     async with engine:
         tell("one picture")
-        one = await measure_job(engine, 1, SamplingParams(count=1), length // 16, save)
+        one = await measure_job(engine, 1, dataclasses.replace(params, count=1), length // 16, save)
         tell("nine pictures")
         nine = [await measure_job(engine, 1, params, 0, save) for _ in range(2)]
         best = min(nine, key=lambda times: times.last_picture)

@@ -1,15 +1,16 @@
 """What a person may choose about a drawing, and the choices of the systems that we follow.
 
 Pure Python: knows nothing of models, tensors or files. A `SamplingParams` with a prompt and a model
-says everything about a drawing, so it is what a picture's file carries to be drawn again.
+says everything about a drawing, so it is what a picture's file carries to be drawn again. What a
+person left out is for the model's preset to say: `complete` is the one place that fills it in.
 """
 
 import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self, cast, get_args
 
 from ninefold.errors import UserError
 
@@ -26,9 +27,35 @@ MAX_TOP_K = 2**31 - 1
 SEAMLESS_COUNTS = (1, 4, 9, 16)
 
 
+class _LeftOut:
+    """Marks a value as one that nobody chose, through copies and `dataclasses.replace` alike."""
+
+
+class _FloatLeftOut(_LeftOut, float):
+    pass
+
+
+class _IntLeftOut(_LeftOut, int):
+    pass
+
+
+class _TextLeftOut(_LeftOut, str):
+    pass
+
+
+_NO_DIALECT = cast(Dialect, _TextLeftOut("dalle-mini"))
+
+_PRESET_SETTINGS = ("condition_scale", "temperature", "top_k", "top_p", "dialect")
+"""What a preset decides where a person does not."""
+
+
 @dataclass(frozen=True)
 class SamplingParams:
-    """How pictures are drawn. The defaults are the published DALL·E Mini settings.
+    """How pictures are drawn.
+
+    What is left out of `condition_scale`, `temperature`, `top_k`, `top_p` and `dialect` is as the
+    preset of the model says that draws. Until a model is known it reads as the published
+    DALL·E Mini setting.
 
     Raises:
         UserError: a value that cannot be drawn with; the message says which can.
@@ -40,19 +67,22 @@ class SamplingParams:
     """Pictures to return, 1 to 64."""
     first_image: int = 0
     """Index of the first picture, so that picture 5 of nine can be drawn alone."""
-    condition_scale: float = 10.0
+    condition_scale: float = _FloatLeftOut(10.0)
     """Guidance: logits are `unconditional + scale · (conditional − unconditional)`.
 
     1 is no guidance (and half the work), 0 ignores the prompt.
     """
-    temperature: float = 1.0
+    temperature: float = _FloatLeftOut(1.0)
     """Above 0; guided logits are divided by it. Lower is safer, higher is more varied."""
-    top_k: int = 50
+    top_k: int = _IntLeftOut(50)
     """Each code is drawn from this many of the most likely; 0 is all, 1 is always the likeliest."""
-    top_p: float = 1.0
+    top_p: float = _FloatLeftOut(1.0)
     """Each code is drawn from the fewest likeliest codes that reach this probability together."""
     negative_prompt: str = ""
-    """Takes the place of the empty text in guidance, so that pictures move away from it."""
+    """Takes the place of the empty text in guidance, so that pictures move away from it.
+
+    Where no `condition_scale` is chosen, it is the preset's for drawing with negative prompts.
+    """
     seamless: bool = False
     """Decode the pictures as one large grid, so that each runs into its neighbours."""
     candidates: int | None = None
@@ -62,7 +92,7 @@ class SamplingParams:
 
     Seamless pictures are not ranked: their order is their place in the grid.
     """
-    dialect: Dialect = "dalle-mini"
+    dialect: Dialect = _NO_DIALECT
     """Which reference to follow where they differ: the start token and the text's preparation.
 
     "dalle-mini" starts at the model's own start token and normalises captions as in training;
@@ -101,7 +131,7 @@ class SamplingParams:
         if self.negative_prompt.strip() and self.condition_scale == 1.0:
             raise UserError(
                 "A negative prompt works through guidance, which condition_scale=1 switches off; "
-                "use a condition_scale above 1."
+                "use a condition_scale above 1, or leave it out."
             )
 
     def _check_candidates(self) -> None:
@@ -169,9 +199,16 @@ class SamplingParams:
             self, count=1, first_image=image_index, candidates=None, rank=False
         )
 
+    def chooses(self, name: str) -> bool:
+        """Whether somebody chose the setting called `name`, be it the default's own value."""
+        return not isinstance(getattr(self, name), _LeftOut)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return all settings as JSON values."""
-        return dataclasses.asdict(self)
+        """Return all settings as JSON values, those that are left out as they read."""
+        return {
+            name: _plain(value) if isinstance(value, _LeftOut) else value
+            for name, value in dataclasses.asdict(self).items()
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -202,6 +239,14 @@ def _require_bool(name: str, value: object) -> None:
         raise UserError(f"{name} must be true or false, not {value!r}.")
 
 
+def _plain(value: object) -> float | int | str:
+    """Return a value that was left out as if somebody had chosen it."""
+    for kind in (float, int, str):
+        if isinstance(value, kind):
+            return kind(value)
+    raise AssertionError(f"{value!r} is not a kind of value that can be left out")
+
+
 @dataclass(frozen=True)
 class Preset:
     """Settings under a name, with where they come from."""
@@ -209,7 +254,11 @@ class Preset:
     name: str
     source: str
     """Where these values were published or how they were found."""
-    params: SamplingParams = field(default_factory=SamplingParams)
+    params: SamplingParams
+    negative_scale: float
+    """`condition_scale` of a drawing with a negative prompt, which needs guidance to work."""
+    max_scale: float
+    """Highest `condition_scale` that its models are known to draw well with."""
 
 
 def _by_name(*presets: Preset) -> Mapping[str, Preset]:
@@ -223,7 +272,11 @@ PRESETS: Mapping[str, Preset] = _by_name(
             "borisdayma/dalle-mini, inference notebook since 2022-05-28: cond_scale 10; gen_top_k "
             "None, which transformers reads as its default of 50; temperature and top_p unset."
         ),
-        params=SamplingParams(condition_scale=10.0, top_k=50),
+        params=SamplingParams(
+            condition_scale=10.0, top_k=50, temperature=1.0, top_p=1.0, dialect="dalle-mini"
+        ),
+        negative_scale=10.0,
+        max_scale=16.0,  # what min-dalle draws the same weights with
     ),
     Preset(
         name="min-dalle",
@@ -231,15 +284,75 @@ PRESETS: Mapping[str, Preset] = _by_name(
             "kuprel/min-dalle 0.4.11, MinDalle.generate_image: supercondition_factor 16, top_k "
             "256, temperature 1; starts at code 16383 and does not normalise captions."
         ),
-        params=SamplingParams(condition_scale=16.0, top_k=256, dialect="min-dalle"),
+        params=SamplingParams(
+            condition_scale=16.0, top_k=256, temperature=1.0, top_p=1.0, dialect="min-dalle"
+        ),
+        negative_scale=16.0,
+        max_scale=16.0,
     ),
     Preset(
         name="pocket",
         source="This project: by eye, on twelve prompts (docs/LOG.md, 30 November 2026).",
-        params=SamplingParams(condition_scale=1.0, top_k=32, temperature=0.5),
+        params=SamplingParams(
+            condition_scale=1.0, top_k=32, temperature=0.5, top_p=1.0, dialect="dalle-mini"
+        ),
+        negative_scale=2.0,  # at 1.5 what is not wanted often stays, at 3 some pictures tear
+        max_scale=3.0,
     ),
 )
 """The named settings, each with its source; `get_preset` explains an unknown name."""
+
+
+@dataclass(frozen=True)
+class Completed:
+    """Settings of which nothing is left out."""
+
+    params: SamplingParams
+    notices: tuple[str, ...]
+    """What was decided that a person may not expect; one sentence each."""
+
+
+def complete(
+    params: SamplingParams, preset: Preset, *, foreign_scale: float | None = None
+) -> Completed:
+    """Return the settings to draw with: those that are chosen, and the preset's for the rest.
+
+    Args:
+        params: a negative prompt has been cleaned: what is blank is none.
+        preset: the model's own, unless a person chose another.
+        foreign_scale: guidance that a client of another system sends, which may be its default
+            and mean another scale than ours. It is drawn with where the preset's models are made
+            for it; `params.condition_scale`, which a person chose, goes before it.
+    """
+    ours = {name: getattr(preset.params, name) for name in _PRESET_SETTINGS}
+    has_negative = bool(params.negative_prompt.strip())
+    if has_negative:
+        ours["condition_scale"] = preset.negative_scale
+    notices: list[str] = []
+    if not params.chooses("condition_scale"):
+        if foreign_scale is not None and not _suits(foreign_scale, preset, has_negative):
+            notices.append(_explain_foreign(foreign_scale, preset, ours["condition_scale"]))
+        elif foreign_scale is not None:
+            ours["condition_scale"] = float(foreign_scale)
+        elif ours["condition_scale"] != preset.params.condition_scale:
+            notices.append(
+                "A negative prompt works through guidance, so this is drawn with condition_scale="
+                f"{ours['condition_scale']:g} instead of {preset.params.condition_scale:g}."
+            )
+    left_out = {name: value for name, value in ours.items() if not params.chooses(name)}
+    return Completed(dataclasses.replace(params, **left_out), tuple(notices))
+
+
+def _suits(scale: float, preset: Preset, has_negative: bool) -> bool:
+    return scale <= preset.max_scale and not (has_negative and scale == 1.0)
+
+
+def _explain_foreign(scale: float, preset: Preset, ours: float) -> str:
+    if scale > preset.max_scale:
+        why = f"is above what this model is made for (at most {preset.max_scale:g})"
+    else:
+        why = "switches off the negative prompt"
+    return f"Guidance {scale:g} {why}, so this is drawn with {ours:g}."
 
 
 def get_preset(name: str) -> Preset:

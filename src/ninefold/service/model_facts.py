@@ -7,7 +7,6 @@ from typing import Any
 
 from ninefold.checkpoints.registry import CONFIG_FILE, find_model
 from ninefold.errors import CheckpointError
-from ninefold.generation.params import SamplingParams, get_preset
 
 BIAS_FILE = "bias.json"
 """What `ninefold audit bias` measured, beside the weights; it need not be there."""
@@ -48,11 +47,6 @@ class ModelFacts:
     """Whether it ranks pictures, and so can choose among candidates."""
     bias: MeasuredBias | None = None
     """None where nothing was measured."""
-
-    @property
-    def default_params(self) -> SamplingParams:
-        """The settings that it is drawn with unless others are asked for."""
-        return get_preset(self.preset).params
 
 
 def read_model_facts(model: str | Path) -> ModelFacts:

@@ -44,7 +44,10 @@ async def test_pictures_come_with_how_they_were_drawn(drawing_service: RunningSe
     assert [(image.format, image.size) for image in result.images] == [("PNG", (SIZE, SIZE))] * 4
     assert result.info["all_prompts"] == ["a red apple"] * 4
     assert result.info["all_seeds"] == [7] * 4
-    assert (result.info["cfg_scale"], result.info["width"]) == (7.0, SIZE)
+    # The client sends a guidance of 7 with everything, which the model is not made for.
+    assert result.parameters["cfg_scale"] == 7
+    assert (result.info["cfg_scale"], result.info["width"]) == (2.0, SIZE)
+    assert "Guidance 7 is above what this model is made for" in " ".join(result.info["notices"])
     assert result.info["infotexts"][1].splitlines()[:2] == [
         "a red apple",
         "Negative prompt: a worm",
@@ -52,6 +55,7 @@ async def test_pictures_come_with_how_they_were_drawn(drawing_service: RunningSe
     assert "Seed: 7, Picture: 1" in result.info["infotexts"][1]
     assert result.parameters["hr_scale"] == 2
     again = await asyncio.to_thread(api.txt2img, prompt="a red apple", seed=7, batch_size=4)
+    assert again.info["cfg_scale"] == 1.0
     assert [image.tobytes() for image in again.images] == [
         image.tobytes() for image in result.images
     ]
@@ -237,6 +241,17 @@ async def test_what_cannot_be_given_back_is_refused_before_anything_is_drawn(
         )
         assert answer.status_code in (400, 422), depth
     assert not engine.drawn
+
+
+async def test_pictures_are_not_changed_and_it_is_said(drawing_service: RunningService) -> None:
+    api = await client_of(drawing_service)
+    picture = Image.effect_noise((1024, 1024), 99).convert("RGB")
+    for call in (
+        lambda: api.img2img(images=[picture], prompt="a red apple"),
+        lambda: api.extra_single_image(picture),
+    ):
+        with pytest.raises(RuntimeError, match=r"501.*at /sdapi/v1/txt2img"):
+            await asyncio.to_thread(call)
 
 
 async def test_a_blank_negative_prompt_is_none(drawing_service: RunningService) -> None:

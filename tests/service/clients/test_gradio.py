@@ -15,7 +15,6 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError, ValidationError
 from gradio_client.utils import QueueError, Status
-from huggingface_hub import constants
 from PIL import Image
 
 from tests.patience import PATIENCE_S
@@ -27,15 +26,6 @@ pytestmark = [
     # The client leaves its pools to the collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def known_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the client find what it would otherwise fetch from its makers for its User-Agent."""
-    path = tmp_path / "agent-harnesses.json"
-    path.write_text(json.dumps({"standardEnvVars": [], "harnesses": {}}))
-    monkeypatch.setattr(constants, "AGENT_HARNESSES_PATH", str(path))
-    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
 
 
 @contextmanager

@@ -2,13 +2,11 @@
 
 import asyncio
 import io
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import InferenceClient, constants
+from huggingface_hub import InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 from PIL import Image
 
@@ -16,15 +14,6 @@ from tests.service.fake_engine import CANNOT, SIZE, FakeEngine
 from tests.service.running import RunningService
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(autouse=True)
-def known_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the client find what it would otherwise fetch from its makers for its User-Agent."""
-    path = tmp_path / "agent-harnesses.json"
-    path.write_text(json.dumps({"standardEnvVars": [], "harnesses": {}}))
-    monkeypatch.setattr(constants, "AGENT_HARNESSES_PATH", str(path))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
 
 
 async def ask(service: RunningService, prompt: str, **members: Any) -> Image.Image:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ninefold.errors import UserError
-from ninefold.generation.params import SamplingParams, get_preset
+from ninefold.generation.params import SamplingParams, complete, get_preset
 from ninefold.safety.verdict import Action, Verdict
 from ninefold.service import metrics
 from ninefold.service.jobs.admitted import Admitted, write_jobs
@@ -45,6 +45,8 @@ class JobSpec:
     model: str | None = None
     surface: str = "api_v1"
     trace: str | None = None
+    foreign_scale: float | None = None
+    """Guidance that another system's client sends, perhaps unasked; see `complete`."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,6 @@ class Admission:
     def _params(self, spec: JobSpec) -> tuple[SamplingParams, tuple[str, ...]]:
         settings, values = self._settings, dict(spec.settings)
         preset = values.pop("preset", None)
-        start = get_preset(preset).params if preset else self._facts.default_params
         seed = secrets.randbits(_SEED_BITS) if spec.seed is None else spec.seed
         notices: tuple[str, ...] = ()
         if negative := values.get("negative_prompt"):
@@ -130,7 +131,12 @@ class Admission:
                 )
             cleaned = clean_prompt(negative, "The negative prompt", may_be_empty=True)
             values["negative_prompt"], notices = cleaned.text, cleaned.notices
-        params = SamplingParams.from_dict({**start.to_dict(), **values, "seed": seed})
+        completed = complete(
+            SamplingParams.from_dict({**values, "seed": seed}),
+            get_preset(preset or self._facts.preset),
+            foreign_scale=wish.foreign_scale,
+        )
+        params, notices = completed.params, notices + completed.notices
         if params.count > settings.max_pictures:
             raise UserError(f"Give a count of at most {settings.max_pictures}.")
         if params.num_drawn > settings.max_candidates:

@@ -43,12 +43,18 @@ class DrawBody(BaseModel):
         """Return what is to be drawn, by the model that was chosen."""
         settings = {
             "count": (self.batch_size or 1) * (self.n_iter or 1),
-            "condition_scale": self.cfg_scale,
             "negative_prompt": self.negative_prompt or None,
         }
         given = {name: value for name, value in settings.items() if value is not None}
         seed = None if self.seed == RANDOM_SEED else self.seed
-        return JobSpec(self.prompt, given, seed, model, surface="automatic1111")
+        return JobSpec(
+            self.prompt,
+            given,
+            seed,
+            model,
+            surface="automatic1111",
+            foreign_scale=self.cfg_scale,
+        )
 
     def require_no_scripts(self) -> None:
         """Refuse scripts and extensions by name; there are none here.

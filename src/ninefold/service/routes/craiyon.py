@@ -77,6 +77,7 @@ async def generate_v3(
     content = {
         "images": [f"i/{picture.hash}.webp" for picture in shown(job)],
         "next_prompt": "",
+        "notices": job.notices,
     }
     return JSONResponse(content, headers=allowance.headers())
 

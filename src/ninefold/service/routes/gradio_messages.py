@@ -32,7 +32,10 @@ async def messages_of(gateway: Gateway, job_id: str, url: str) -> AsyncGenerator
         job = await gateway.reader.find(job_id, url)
         if job is None:
             raise not_found("job of that event any more")
-        yield {**_completed(require_shown(job), url), "event_id": job_id}
+        completed = _completed(require_shown(job), url)
+        for notice in job.notices:
+            yield {**_log(notice), "event_id": job_id}
+        yield {**completed, "event_id": job_id}
     except Problem as problem:
         error = {"error": problem.detail, "title": "Error", "visible": True, "duration": 10}
         yield {
@@ -67,6 +70,18 @@ async def _to_message(gateway: Gateway, event: Event) -> Message | None:
         }
         return {"msg": "progress", "progress_data": [progress]}
     return None
+
+
+def _log(notice: str) -> Message:
+    """Return what `gr.Info` sends: a sentence that a client shows beside the output."""
+    return {
+        "msg": "log",
+        "log": notice,
+        "level": "info",
+        "title": "Note",
+        "duration": 10,
+        "visible": True,
+    }
 
 
 def _completed(job: JobDocument, url: str) -> Message:

@@ -4,6 +4,7 @@
 the path. More pictures than one are an extension: they come as the captioned grid.
 """
 
+import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -58,7 +59,6 @@ class TaskBody(BaseModel):
         given = self.parameters
         settings: dict[str, Any] = {
             "count": given.num_images or 1,
-            "condition_scale": given.guidance_scale,
             "negative_prompt": given.negative_prompt or None,
             "temperature": given.temperature,
             "top_k": given.top_k,
@@ -66,7 +66,14 @@ class TaskBody(BaseModel):
             "candidates": given.candidates,
         }
         settings = {name: value for name, value in settings.items() if value is not None}
-        return JobSpec(self.inputs, settings, given.seed, model, surface="huggingface")
+        return JobSpec(
+            self.inputs,
+            settings,
+            given.seed,
+            model,
+            surface="huggingface",
+            foreign_scale=given.guidance_scale,
+        )
 
 
 @router.post("/hf/{model:path}")
@@ -85,6 +92,8 @@ async def draw_picture(
     else:
         data = await load_grid(gateway, job, extension)
     headers = {**allowance.headers(), "X-Seed": str(job.seed), "Cache-Control": "no-store"}
+    if job.notices:
+        headers["X-Notices"] = json.dumps(job.notices)
     return Response(data, media_type=MEDIA_TYPES[extension], headers=headers)
 
 

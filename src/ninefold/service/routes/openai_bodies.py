@@ -70,10 +70,9 @@ class ImageBody(BaseModel):
 
     def to_spec(self, aliases: Sequence[str]) -> JobSpec:
         """Return what is to be drawn; a model called by an alias is the one that is here."""
-        scale = self.guidance_scale if self.condition_scale is None else self.condition_scale
         settings: dict[str, Any] = {
             "count": self.n or 1,
-            "condition_scale": scale,
+            "condition_scale": self.condition_scale,
             "temperature": self.temperature,
             "top_k": self.top_k,
             "top_p": self.top_p,
@@ -84,7 +83,14 @@ class ImageBody(BaseModel):
         }
         given = {name: value for name, value in settings.items() if value is not None}
         model = None if self.model in aliases else self.model
-        return JobSpec(self.prompt, given, self.seed, model, surface="openai")
+        return JobSpec(
+            self.prompt,
+            given,
+            self.seed,
+            model,
+            surface="openai",
+            foreign_scale=self.guidance_scale,
+        )
 
 
 class TextPart(BaseModel):
