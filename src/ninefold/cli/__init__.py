@@ -100,6 +100,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error, str(error), 1)
     except (typer.Abort, KeyboardInterrupt) as error:
         return _fail(error, "Stopped.", 130)
+    except ModuleNotFoundError as error:
+        from ninefold.extras import extra_of, missing
+
+        if error.name is None or extra_of(error.name) is None:
+            return _fail(error, _explain_unexpected(error), 1)
+        return _fail(error, str(missing(error.name)), 2)
     except Exception as error:  # the last resort: whatever it is, a person gets one sentence
         return _fail(error, _explain_unexpected(error), 1)
     return result if isinstance(result, int) else 0

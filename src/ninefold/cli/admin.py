@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ninefold.service.administration import Administration
     from ninefold.service.picture_moderation import LookAlike
+    from ninefold.service.settings import Settings
 
 app = typer.Typer(help="Look after a service: jobs, pictures, keys.")
 
@@ -39,38 +40,33 @@ def root() -> None:
 
 
 def _run(data: Path | None, work: "Callable[[Administration], Awaitable[_Result]]") -> _Result:
-    try:
-        from ninefold.service.administration import open_administration
-        from ninefold.service.settings import read_settings
-    except ModuleNotFoundError as error:
-        from ninefold.cli.serve import EXTRA
+    from ninefold.service.administration import open_administration
 
-        raise UserError(f"{EXTRA} ({error.name} is missing.)") from None
+    settings = _read_settings(data)
 
     async def run() -> _Result:
-        async with open_administration(read_settings(data=data)) as administration:
+        async with open_administration(settings) as administration:
             return await work(administration)
 
     return asyncio.run(run())
 
 
-def _require_service() -> None:
-    try:
-        import ninefold.service.administration  # noqa: F401 - whether it is there
-    except ModuleNotFoundError as error:
-        from ninefold.cli.serve import EXTRA
+def _read_settings(data: Path | None) -> "Settings":
+    """Return the settings, once the data lie where they say."""
+    from ninefold.service.data_folder import move_from_cache
+    from ninefold.service.settings import read_settings
 
-        raise UserError(f"{EXTRA} ({error.name} is missing.)") from None
+    settings = read_settings(data=data)
+    move_from_cache(settings, tell)
+    return settings
 
 
 def _with_database(data: Path | None, work: "Callable[[Any, URL], None]") -> None:
     """Run some work on the database of the settings, which is started if it is embedded."""
-    _require_service()
     from ninefold.service import backup
-    from ninefold.service.settings import read_settings
     from ninefold.service.supervisor import open_database
 
-    embedded, url = open_database(read_settings(data=data))
+    embedded, url = open_database(_read_settings(data))
     try:
         work(backup, url)
     finally:

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from ninefold.cli.messages import printable, tell
-from ninefold.errors import UserError
 
 app = typer.Typer(help="Check the service's settings.")
 
@@ -24,13 +23,8 @@ def check(
     show: Annotated[bool, typer.Option("--show", help="Print every setting that holds.")] = False,
 ) -> None:
     """Say whether the service can start with the settings of the environment, and why not."""
-    try:
-        from ninefold.service.configuration import check_settings
-        from ninefold.service.settings import Settings, read_settings
-    except ModuleNotFoundError as error:
-        from ninefold.cli.serve import EXTRA
-
-        raise UserError(f"{EXTRA} ({error.name} is missing.)") from None
+    from ninefold.service.configuration import check_settings
+    from ninefold.service.settings import Settings, read_settings
 
     settings = read_settings()
     known = {f"NINEFOLD_{name.upper()}" for name in Settings.model_fields} | OTHER_VARIABLES

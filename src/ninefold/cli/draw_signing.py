@@ -22,12 +22,8 @@ def prepare_signing(is_on: bool, key_folder: str | None, *, has_prompt: bool) ->
         if has_prompt or key_folder is not None:
             raise UserError("--sign-prompt and --key say how to sign; give --sign with them.")
         return None
-    try:
-        from ninefold.safety import provenance, signing_key
-    except ModuleNotFoundError:
-        raise UserError(
-            "Signing needs packages that are not installed; run: pip install 'ninefold[safety]'"
-        ) from None
+    from ninefold.safety import provenance, signing_key
+
     if key_folder is not None:
         key = signing_key.load_key(expand_user(key_folder))
     else:

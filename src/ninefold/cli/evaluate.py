@@ -138,12 +138,12 @@ def _read_params(
     temperature: float | None,
     top_k: int | None,
 ) -> "SamplingParams":
-    from ninefold.generation.params import SamplingParams, get_preset
+    from ninefold.generation.params import SamplingParams, complete, get_preset
 
     asked = {"condition_scale": condition_scale, "temperature": temperature, "top_k": top_k}
     given = {name: value for name, value in asked.items() if value is not None}
-    preset = get_preset(painter.config.preset).params.to_dict()
-    return SamplingParams.from_dict({**preset, "seed": seed, **given})
+    chosen = SamplingParams.from_dict({"seed": seed, **given})
+    return complete(chosen, get_preset(painter.config.preset)).params
 
 
 def _sweep(
@@ -159,7 +159,9 @@ def _sweep(
     from ninefold.evaluation.sweep import SweepGrid, sweep, write_sweep
 
     if find_spec("matplotlib") is None:
-        raise UserError("A sweep is plotted by matplotlib; run `pip install 'ninefold[train]'`.")
+        from ninefold.extras import missing
+
+        raise missing("matplotlib")
     started = time.perf_counter()
     with progress_bar("Trying settings") as advance_to:
         points = sweep(draw, judge, splits, SweepGrid().settings(params), advance_to)

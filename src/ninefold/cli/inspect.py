@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ninefold.cli.messages import printable, shorten
-from ninefold.errors import UserError
 
 if TYPE_CHECKING:
     from ninefold.safety.inspection import Inspection
@@ -36,13 +35,8 @@ def inspect(
     The exit code is 1 if it was changed after it was signed.
     """
     from ninefold.pictures.png import read_picture_file
+    from ninefold.safety.inspection import inspect_picture
 
-    try:
-        from ninefold.safety.inspection import inspect_picture
-    except ModuleNotFoundError:
-        raise UserError(
-            "Inspecting needs packages that are not installed; run: pip install 'ninefold[safety]'"
-        ) from None
     found = inspect_picture(read_picture_file(picture), str(picture), _trusted_roots(trust))
     if as_json:
         typer.echo(json.dumps(found.document(), ensure_ascii=True, indent=2))

