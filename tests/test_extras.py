@@ -3,9 +3,9 @@
 import ast
 import shlex
 import sys
+import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,11 +13,30 @@ from ninefold import extras
 from ninefold.cli import main
 from ninefold.extras import extra_of, install_command
 
+ROOT = Path(__file__).parent.parent
 SOURCE = Path(extras.__file__).parent
 ALWAYS_THERE = {
     *("PIL", "emoji", "filelock", "ftfy", "httpx2", "huggingface_hub", "numpy", "rich"),
     *("safetensors", "text_unidecode", "tokenizers", "torch", "typer", "yaml"),
 }
+
+
+class Installed:
+    """What an installation that is up to date says of itself."""
+
+    def __init__(self, origin: str = "{}") -> None:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        extras = project["optional-dependencies"].items()
+        self.requires = [f"{each}; extra == '{name}'" for name, all_ in extras for each in all_]
+        self._origin = origin
+
+    def read_text(self, _name: str) -> str:
+        return self._origin
+
+
+@pytest.fixture(autouse=True)
+def installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "distribution", lambda _name: Installed())
 
 
 def imported_modules() -> set[str]:
@@ -56,13 +75,8 @@ def test_the_command_names_where_it_was_installed_from(
     folder = tmp_path / "a clone"
     folder.mkdir()
 
-    class Installed:
-        requires: Any = None
-
-        def read_text(self, _name: str) -> str:
-            return origin.replace("FOLDER", folder.as_posix().replace(" ", "%20"))
-
-    monkeypatch.setattr(extras, "distribution", lambda _name: Installed())
+    url = origin.replace("FOLDER", folder.as_posix().replace(" ", "%20"))
+    monkeypatch.setattr(extras, "distribution", lambda _name: Installed(url))
     *options, last = wanted
     command = [sys.executable, "-m", "pip", "install", *options, f"{folder}{last}"]
     assert shlex.split(install_command("serve")) == command

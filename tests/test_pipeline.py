@@ -14,7 +14,7 @@ from ninefold import SamplingParams, TextToImage
 from ninefold.drawing import Drawing, Preview, Progress
 from ninefold.errors import CancelledError, UserError
 from ninefold.generation.decode import decode_picture, decode_square
-from ninefold.generation.params import PRESETS
+from ninefold.generation.params import PRESETS, complete
 from ninefold.pictures.png import encode_png
 from ninefold.safety.policy_file import parse_policy
 from ninefold.safety.prompt_policy import PromptPolicy
@@ -50,7 +50,8 @@ def pngs(drawing: Drawing) -> dict[int, bytes]:
 
 def test_a_drawing_says_all_that_it_was_drawn_from(model: TextToImage) -> None:
     drawing = model.draw(PROMPT, PARAMS)
-    assert (drawing.prompt, drawing.params, drawing.notices) == (PROMPT, PARAMS, ())
+    params = complete(PARAMS, PRESETS["pocket"]).params
+    assert (drawing.prompt, drawing.params, drawing.notices) == (PROMPT, params, ())
     assert (drawing.model_name, drawing.dtype, drawing.drawn_size) == ("tiny", "float32", 16)
     assert drawing.model_sha256 == model.config.sha256
     recipe = drawing.recipe(drawing.pictures[0])

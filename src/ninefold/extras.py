@@ -32,7 +32,7 @@ _PACKAGES = {
 }
 """What is required to have a module, where its name does not say so."""
 
-_REPORTED_FIRST = ("serve", "train", "safety")
+_REPORTED_FIRST = ("safety", "train", "serve", "unidecode-gpl")
 """Of several extras that bring a package, the one that is asked for."""
 
 

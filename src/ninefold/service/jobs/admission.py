@@ -134,7 +134,7 @@ class Admission:
         completed = complete(
             SamplingParams.from_dict({**values, "seed": seed}),
             get_preset(preset or self._facts.preset),
-            foreign_scale=wish.foreign_scale,
+            foreign_scale=spec.foreign_scale,
         )
         params, notices = completed.params, notices + completed.notices
         if params.count > settings.max_pictures:
