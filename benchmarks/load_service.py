@@ -106,7 +106,9 @@ async def stream(trial: Trial, ids: asyncio.Queue[str], finished: list[str]) -> 
         job_id = await ids.get()
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         path = f"/api/v1/jobs/{job_id}/events"
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        writer.write(
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode()
+        )
         text = (await reader.read()).decode()
         writer.close()
         if "event: done" in text:

@@ -52,6 +52,8 @@ class Trial:
     model: Path
     num_workers: int = 2
     max_attempts: int = 100
+    environment: dict[str, str] = field(default_factory=dict)
+    """Settings in the place of those that a trial has."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     paused: set[str] = field(default_factory=set)
     accepted: dict[str, str] = field(default_factory=dict)
@@ -106,6 +108,7 @@ class Trial:
             "NINEFOLD_THREADS": "1",
             # What is shown is not the subject, and judging takes longer than a tiny model draws.
             "NINEFOLD_PICTURE_POLICY": "false",
+            **self.environment,
             LISTENER_FD: str(self.listener.fileno()),
             LIFELINE_FD: str(self.lifeline[0]),
         }

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,10 +10,18 @@ import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from itsdangerous import URLSafeSerializer
 
 from ninefold.service.limits import RateLimits
 from ninefold.service.problems import Problem
-from ninefold.service.visitors import Requester, Tier, address_share, new_id
+from ninefold.service.visitors import (
+    KnownVisitor,
+    Requester,
+    Tier,
+    Visitors,
+    address_share,
+    new_id,
+)
 from tests.service.conftest import MakeSettings
 from tests.service.running import SECRET
 
@@ -160,6 +169,35 @@ async def test_who_is_refused_too_often_is_shut_out_alone(make_settings: MakeSet
     answers = [await do(limits, one, ("refused", "", 1)) for _ in range(5)]
     assert answers == ["refused"] * 3 + ["too_many_refusals"] * 2
     assert await do(limits, mate, ("draw", "p", 9)) == "accepted"
+
+
+async def test_new_cookies_leave_half_of_a_networks_rate_to_those_who_were_there(
+    make_settings: MakeSettings,
+) -> None:
+    limits = RateLimits(make_settings(**QUOTAS), SECRET)
+    minted = [
+        dataclasses.replace(visitor(f"minted {number}", network="first"), is_young=True)
+        for number in range(20)
+    ]
+    answers = [await do(limits, who, ("draw", "p", 9)) for who in minted]
+    assert answers == ["accepted"] * 4 + ["rate_limited"] * 16
+    newcomer = dataclasses.replace(visitor(None, network="first"), is_young=True)
+    assert await all_of(limits, newcomer, "x") == ["rate_limited"]
+    assert await all_of(limits, visitor("there before", network="first"), "xyz") == ["accepted"] * 3
+    assert await all_of(limits, visitor("as well", network="first"), "xy") == ["accepted"] * 2
+
+
+def test_a_cookie_is_young_for_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    visitors, now = Visitors(SECRET), time.time()
+    cookie = visitors.sign("somebody")
+    assert visitors.read_cookie(cookie) == KnownVisitor("somebody", is_young=True)
+    monkeypatch.setattr(time, "time", lambda: now + 3700)
+    assert visitors.read_cookie(cookie) == KnownVisitor("somebody", is_young=False)
+    before = str(URLSafeSerializer(SECRET, salt="ninefold-visitor").dumps("somebody"))
+    assert visitors.read_cookie(before) == KnownVisitor("somebody", is_young=False)
+    for other in ([], ["a"], [1, 2], {"a": 1}, 7, None):
+        strange = URLSafeSerializer(SECRET, salt="ninefold-visitor").dumps(other)
+        assert visitors.read_cookie(str(strange)) is None
 
 
 async def test_requests_that_are_rejected_use_up_nothing(make_settings: MakeSettings) -> None:

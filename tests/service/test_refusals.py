@@ -110,8 +110,8 @@ async def test_who_waits_on_another_surface_is_told_of_it(service: RunningServic
 async def test_a_network_is_limited_whoever_asks_from_it(
     database_url: URL, make_settings: MakeSettings
 ) -> None:
-    async with running_service(make_settings(address_rate="2/hour"), database_url) as service:
-        for prompt in ("a red apple", "a green apple"):
+    async with running_service(make_settings(address_rate="4/hour"), database_url) as service:
+        for prompt in ("a red apple", "a green apple"):  # half of it is for newcomers
             service.http.cookies.clear()
             assert (await ask(service, prompt))[0] == 202
         service.http.cookies.clear()

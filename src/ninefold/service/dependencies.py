@@ -85,7 +85,7 @@ async def identify(request: Request, gateway: Gateway) -> Requester:
         return Requester(digest, digest, address, tiers[name])
     visitor = gateway.visitors.read_cookie(request.cookies.get(COOKIE))
     if visitor is not None:
-        owner, share = f"v:{visitor}", f"v:{visitor}"
+        owner = share = f"v:{visitor.name}"
     else:
         owner, share = f"v:{new_id()}", address_share(address)
     return Requester(
@@ -94,6 +94,7 @@ async def identify(request: Request, gateway: Gateway) -> Requester:
         address,
         tiers["anonymous"],
         is_new=visitor is None,
+        is_young=visitor is None or visitor.is_young,
         proof=request.headers.get(PROOF_HEADER),
     )
 

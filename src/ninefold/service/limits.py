@@ -37,6 +37,12 @@ CHECKS_PER_JOB = 2
 PICTURE_REPORTS = RateLimitItemPerDay(5)
 """Reports that the visitors of one network may send on one picture."""
 
+NEWCOMERS_PARTS = 2
+"""Visitors without a cookie, or with one of the last hour, may use this part of a network's rate.
+
+Whoever takes new cookies to be counted anew leaves the rest to those who were there before.
+"""
+
 _FORGETTING_S = 60.0
 
 _MEMORY = "async+memory://"
@@ -136,6 +142,9 @@ class RateLimits:
         ]
         if tier.name == "anonymous":
             rate = _times(self._address_rate, CHECKS_PER_JOB)
+            if requester.is_young:
+                part = _part(rate, NEWCOMERS_PARTS)
+                counts.append((part, "checks of newcomers", (requester.address,)))
             counts.append((rate, "checks of network", (requester.address,)))
         await self._take_all(counts, count, "prompts")
 
@@ -192,6 +201,9 @@ class RateLimits:
         visitor: _Count = (parse_rate(tier.rate), tier.name, (requester.share,))
         counts = [visitor]
         if is_anonymous:
+            if requester.is_young:
+                part = _part(self._address_rate, NEWCOMERS_PARTS)
+                counts.append((part, "newcomers of network", (requester.address,)))
             counts.append((self._address_rate, "address", (requester.address,)))
         counts.append((self._prompt_part, "prompt of network", (digest, network)))
         counts.append((self._prompt_rate, "prompt", (digest,)))

@@ -6,6 +6,7 @@ their tier's numbers.
 
 import ipaddress
 import secrets
+import time
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +26,18 @@ PROOF_HEADER = "Proof-Of-Work"
 """Header with the solution of a challenge that the service set."""
 
 TierName = Literal["anonymous", "key", "priority"]
+
+
+YOUNG_S = 3600.0
+"""Seconds from the gift of a cookie in which its visitor counts as new to the network."""
+
+
+@dataclass(frozen=True)
+class KnownVisitor:
+    """Whom a cookie names."""
+
+    name: str
+    is_young: bool
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,8 @@ class Requester:
     tier: Tier
     is_new: bool = False
     """Whether the answer should set the cookie."""
+    is_young: bool = False
+    """Whether the cookie was given within the last hour, or there is none yet."""
     proof: str | None = None
     """Solution of a challenge that came with the request."""
 
@@ -82,7 +97,7 @@ class Visitors:
         self._serializer = URLSafeSerializer(secret, salt="ninefold-visitor")
         self._key = blake3(secret.encode(), derive_key_context="ninefold addresses").digest()
 
-    def read_cookie(self, value: str | None) -> str | None:
+    def read_cookie(self, value: str | None) -> KnownVisitor | None:
         """Return the visitor that a cookie names, or None if it is not one of ours."""
         if not value or len(value) > 200:
             return None
@@ -90,11 +105,16 @@ class Visitors:
             visitor = self._serializer.loads(value)
         except BadSignature:
             return None
-        return visitor if isinstance(visitor, str) else None
+        match visitor:
+            case str():  # as cookies were before they told when they were given
+                return KnownVisitor(visitor, is_young=False)
+            case [str() as name, int() as given_at]:
+                return KnownVisitor(name, is_young=time.time() - given_at < YOUNG_S)
+        return None
 
     def sign(self, visitor: str) -> str:
-        """Return the cookie that names a visitor."""
-        return str(self._serializer.dumps(visitor))
+        """Return the cookie that names a visitor from now on."""
+        return str(self._serializer.dumps([visitor, int(time.time())]))
 
     def address_of(self, connection: HTTPConnection) -> str:
         """Return the keyed hash of the network that a request comes from."""

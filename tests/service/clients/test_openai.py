@@ -15,6 +15,7 @@ from PIL import Image
 from sqlalchemy import URL
 
 from ninefold.service.app import MAX_BODY_BYTES
+from tests.service.clients.rates import turn_away_once
 from tests.service.conftest import MakeSettings
 from tests.service.fake_engine import CANNOT, SIZE, FakeEngine
 from tests.service.running import RunningService, running_service
@@ -204,16 +205,15 @@ async def test_an_unknown_key_of_ours_is_an_authentication_error(
 
 
 async def test_a_rate_is_kept_to_by_the_clients_own_retry(
-    database_url: URL, make_settings: MakeSettings, transport: Counting
+    drawing_service: RunningService,
+    client: AsyncOpenAI,
+    transport: Counting,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Nine pictures count as one job. A slow machine asks the second time before the rate is over.
-    settings = make_settings(address_rate="1/20 seconds")
-    async with running_service(settings, database_url) as service:
-        await service.add_worker(FakeEngine())
-        async with client_of(service, transport) as client:
-            for prompt in ("one", "two"):
-                assert (await client.images.generate(prompt=prompt, n=9)).data
-    assert transport.requests > 2
+    turn_away_once(drawing_service, "two", monkeypatch)
+    for prompt in ("one", "two"):
+        assert (await client.images.generate(prompt=prompt, n=9)).data
+    assert transport.requests == 3
 
 
 async def test_a_long_queue_is_not_asked_again(

@@ -11,12 +11,11 @@ import pytest
 from PIL import Image
 from sqlalchemy import URL
 
-from ninefold.service.limits import Allowance, too_many
-from ninefold.service.visitors import Requester
 from tests.patience import PATIENCE_S
+from tests.service.clients.rates import turn_away_once
 from tests.service.conftest import MakeSettings
 from tests.service.fake_engine import SIZE, FakeEngine
-from tests.service.running import RunningService, running_service
+from tests.service.running import running_service
 
 pytestmark = pytest.mark.anyio
 
@@ -38,21 +37,6 @@ async def run_script(address: str) -> Any:
     output, errors = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     assert process.returncode == 0, errors.decode()
     return json.loads(output)
-
-
-def turn_away_once(service: RunningService, prompt: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the first request for a prompt be beyond the rate, as the limits would say it."""
-    limits, is_first = service.gateway.limits, True
-    take = limits.take
-
-    async def take_later(requester: Requester, text: str, *given: int) -> Allowance:
-        nonlocal is_first
-        if text == prompt and is_first:
-            is_first = False
-            raise too_many(Allowance("address", 1, 1, remaining=0, reset_s=1))
-        return await take(requester, text, *given)
-
-    monkeypatch.setattr(limits, "take", take_later)
 
 
 async def test_it_draws_streams_retries_what_may_come_right_and_nothing_else(
