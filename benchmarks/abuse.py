@@ -1,9 +1,10 @@
 """What a visitor notices while fifty network addresses abuse the service.
 
 Regime: one gateway, one worker with the tiny model of the tests and an embedded PostgreSQL, all on
-this machine, which makes the load as well, with the rates that the service has by default. Visitors
-of one network draw a picture every second and a half each: first alone, then while each of fifty
-loopback addresses (127.0.0.2 and on) does all of this at a rate:
+this machine, with the rates that the service has by default. The abuse is made here as well, by a
+process of its own that the system runs later (nice 10, and a session of its own), as if it came
+from elsewhere. Visitors of one network draw a picture every second and a half each: first alone,
+then while each of fifty loopback addresses (127.0.0.2 and on) does all of this at a rate:
 
 - slow-loris: requests whose headers come a line at a time and never end;
 - headers: requests with megabytes of headers;
@@ -24,15 +25,19 @@ import asyncio
 import contextlib
 import itertools
 import json
+import multiprocessing
+import os
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import httpx2
+import psutil
 from tests.service.chaos import Trial, numbered_prompt
 from tests.tiny import tiny_model_folder
 
@@ -41,6 +46,9 @@ from ninefold.service.descriptors import raise_descriptors
 VISITORS = 3
 EVERY_S = 1.5
 GROWTH_LIMIT_MB = 60.0
+BEGIN_S = 10.0
+"""Seconds of abuse before the visitors are measured."""
+
 SETTLE_S = 5.0
 """Seconds after the abuse before the memory is read again."""
 
@@ -133,7 +141,9 @@ class Abuser:
             writer.close()
 
     async def _read_status(self, what: str, reader: asyncio.StreamReader) -> None:
-        data = await reader.read(4096)
+        data = b""
+        with contextlib.suppress(OSError):  # closed while we were sending
+            data = await reader.read(4096)
         if data:
             kind = " too_many_connections" if b"too_many_connections" in data else ""
             self.seen.answers[f"{what} {data[9:12].decode('ascii', 'replace')}{kind}"] += 1
@@ -224,6 +234,55 @@ class Abuser:
                     group.create_task(self._again(attack))
 
 
+def abuse(pipe: Connection, port: int, digest: str, addresses: int, pause_s: float) -> None:
+    """Abuse the service from many addresses until told to stop; say what was answered."""
+    os.setsid()  # a scheduling group of its own, where the system has such
+    os.nice(10)
+    raise_descriptors()
+    seen = Seen()
+
+    async def abuse_all() -> None:
+        abusers = [Abuser(number, port, digest, pause_s, seen) for number in range(addresses)]
+        tasks = [asyncio.create_task(abuser.run()) for abuser in abusers]
+        pipe.send("begun")
+        await asyncio.to_thread(pipe.recv)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(abuse_all())
+    pipe.send(seen.answers)
+
+
+@contextlib.contextmanager
+def abused(
+    trial: Trial, digest: str, options: argparse.Namespace, answers: Counter[str]
+) -> Iterator[None]:
+    """Let the service be abused for the time of the block; what was answered comes afterwards."""
+    spawning = multiprocessing.get_context("spawn")
+    ours, theirs = spawning.Pipe()
+    port = int(trial.address.rpartition(":")[2])
+    given = (theirs, port, digest, options.addresses, options.pause)
+    process = spawning.Process(target=abuse, args=given, daemon=True)
+    process.start()
+    if not ours.poll(300):
+        raise AssertionError("the abuse did not begin")
+    ours.recv()
+    try:
+        yield
+    finally:
+        ours.send("stop")
+        if ours.poll(120):
+            answers.update(ours.recv())
+        process.kill()
+
+
+def processor_s(pid: int) -> float:
+    """Return the processor time that a process took so far, in seconds."""
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
+
+
 async def run(trial: Trial, options: argparse.Namespace) -> dict[str, object]:
     """Let visitors draw alone and then beside abuse, and return the numbers."""
     await trial.wait_until_ready()
@@ -235,32 +294,30 @@ async def run(trial: Trial, options: argparse.Namespace) -> dict[str, object]:
         await trial.wait_for_end()
         job = (await http.get(f"/api/v1/jobs/{job_id}")).json()
     await visit_for(trial, numbers, 5)  # what is slow once is not the subject
+    used = [processor_s(pid)]
     quiet = await visit_for(trial, numbers, options.quiet)
-    before = resident_mb(pid)
-    port, abuse = int(trial.address.rpartition(":")[2]), Seen()
-    digest = job["pictures"][0]["hash"]
-    abusers = [
-        Abuser(number, port, digest, options.pause, abuse) for number in range(options.addresses)
-    ]
-    tasks = [asyncio.create_task(abuser.run()) for abuser in abusers]
-    await asyncio.sleep(2)
-    abused = await visit_for(trial, numbers, options.seconds)
-    during = resident_mb(pid)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    before, theirs = resident_mb(pid), Seen()
+    used.append(processor_s(pid))
+    with abused(trial, job["pictures"][0]["hash"], options, theirs.answers):
+        await asyncio.sleep(BEGIN_S)
+        used.append(processor_s(pid))
+        visited = await visit_for(trial, numbers, options.seconds)
+        used.append(processor_s(pid))
+        during = resident_mb(pid)
     await asyncio.sleep(SETTLE_S)
     return {
         "addresses": options.addresses,
         "seconds": options.seconds,
-        "visitors_jobs": len(abused.accept_s),
+        "visitors_jobs": len(visited.accept_s),
         "quiet_p50_ms": round(quiet.at(0.5), 1),
         "quiet_p99_ms": round(quiet.at(0.99), 1),
-        "abused_p50_ms": round(abused.at(0.5), 1),
-        "abused_p99_ms": round(abused.at(0.99), 1),
-        "visitors_answers": dict(sorted(abused.answers.items())),
-        "abusers_answers": dict(sorted(abuse.answers.items())),
-        "answers_5xx": abused.num_5xx + abuse.num_5xx,
+        "abused_p50_ms": round(visited.at(0.5), 1),
+        "abused_p99_ms": round(visited.at(0.99), 1),
+        "gateway_quiet_share": round((used[1] - used[0]) / options.quiet, 3),
+        "gateway_abused_share": round((used[3] - used[2]) / options.seconds, 3),
+        "visitors_answers": dict(sorted(visited.answers.items())),
+        "abusers_answers": dict(sorted(theirs.answers.items())),
+        "answers_5xx": visited.num_5xx + theirs.num_5xx,
         "memory_before_mb": round(before, 1),
         "memory_during_mb": round(during, 1),
         "memory_after_mb": round(resident_mb(pid), 1),

@@ -105,6 +105,32 @@ async def test_checks_of_one_network_wait_for_each_other_and_not_for_those_of_ot
     pool.close()
 
 
+async def test_prompts_of_jobs_go_before_texts_that_are_only_judged() -> None:
+    pool, let_go = CheckPool(num_threads=1), threading.Event()
+    begun: list[str] = []
+
+    def note(name: str) -> None:
+        begun.append(name)
+        assert let_go.wait(PATIENCE_S)
+
+    texts = [
+        asyncio.create_task(pool.run(f"network {n}", note, f"text {n}", kind="text"))
+        for n in range(5)
+    ]
+    async with asyncio.timeout(PATIENCE_S):
+        while not begun:
+            await asyncio.sleep(0.01)
+    jobs = [asyncio.create_task(pool.run(f"network {n}", note, f"job {n}")) for n in range(3)]
+    await asyncio.sleep(0)
+    jobs[1].cancel()
+    texts[4].cancel()
+    let_go.set()
+    await asyncio.gather(*jobs, *texts, return_exceptions=True)
+    assert begun == ["text 0", "job 0", "job 2", "text 1", "text 2", "text 3"]
+    assert (pool._num_free, pool._turns) == (1, {})
+    pool.close()
+
+
 async def test_an_error_of_a_check_is_for_whom_it_is() -> None:
     pool = CheckPool()
     with pytest.raises(ZeroDivisionError):

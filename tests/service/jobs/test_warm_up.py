@@ -23,7 +23,8 @@ from tests.service.test_reliability import error_of
 
 pytestmark = pytest.mark.anyio
 
-JUDGING_S = 0.05
+JUDGING_S = 0.3
+"""So long that what else a busy machine does in between counts little."""
 
 
 def judge_slowly(images: Sequence[Image.Image]) -> list[Judgement]:

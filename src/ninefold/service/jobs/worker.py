@@ -30,6 +30,9 @@ from ninefold.service.visitors import new_id
 POLL_S = 2.0
 """Seconds after which the queue is looked at although nothing was heard."""
 
+LEAVE_S = 60.0
+"""Seconds for which a worker that stops waits for a database that is away, to put a job back."""
+
 _PAUSE_S = 5.0  # before a job is begun again that the store or the engine could not take
 _DATABASE_PAUSE_S = 1.0
 
@@ -230,7 +233,14 @@ class Worker:
 
         await retrying(write, math.inf)
 
-    async def _put_back(self, held: Claim, *, delay_s: float = 0.0, counts: bool = True) -> None:
+    async def _put_back(
+        self,
+        held: Claim,
+        *,
+        delay_s: float = 0.0,
+        counts: bool = True,
+        patience_s: float = math.inf,
+    ) -> None:
         async def write() -> bool:
             async with self._context.database.begin() as connection:
                 return await transitions.put_back(
@@ -243,7 +253,7 @@ class Worker:
                     counts=counts,
                 )
 
-        await retrying(write, math.inf)
+        await retrying(write, patience_s)
 
     async def _drain(self) -> None:
         tasks = list(self._held)
@@ -252,7 +262,15 @@ class Worker:
         unfinished = {task: held for task, held in self._held.items() if not task.done()}
         await end_tasks(unfinished)
         for held in unfinished.values():
-            await self._put_back(held, counts=False)
+            try:
+                await self._put_back(held, counts=False, patience_s=LEAVE_S)
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                # Whoever finds it held by a worker that is gone puts it back (`reaper`).
+                _log.warning(
+                    "a job is left held: the database is away", extra={"job_id": held.job_id}
+                )
 
     def _read_status(self) -> WorkerStatus:
         self._meter_work()

@@ -110,7 +110,9 @@ async def moderate(
     await gateway.limits.take_checks(requester, len(texts))
     results = []
     for text in texts:  # one by one, so that those of others have their turn in between
-        verdict = await gateway.checks.run(requester.address, gateway.policy.check, text)
+        verdict = await gateway.checks.run(
+            requester.address, gateway.policy.check, text, kind="text"
+        )
         results.append(_judge(verdict))
     return {"id": f"modr-{new_id()}", "model": "ninefold-prompt-policy", "results": results}
 
