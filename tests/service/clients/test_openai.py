@@ -176,6 +176,7 @@ async def test_what_cannot_be_done_is_said_once(
     assert transport.requests == 1
 
 
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")  # of the client's own call
 @pytest.mark.parametrize("call", ["edit", "create_variation", "chat", "responses"])
 async def test_what_this_service_has_not_is_said_in_a_sentence_and_not_asked_again(
     service: RunningService, client: AsyncOpenAI, transport: Counting, call: str
