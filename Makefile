@@ -9,14 +9,14 @@ export PROMPT
 
 VENV := .venv
 RUN := $(VENV)/bin
-INSTALL := $(RUN)/python -m pip install --quiet --constraint constraints.txt
+INSTALL := @bash scripts/install_packages.sh $(RUN)/python --constraint constraints.txt
 USE_STAMP := $(VENV)/.installed
 SERVE_STAMP := $(VENV)/.installed-serve
 DEV_STAMP := $(VENV)/.installed-dev
 PAGE_STAMP := node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help draw serve test check peer page format imports types policy unit parity parity-table licence-table pictures bench corpus bias train lock sbom clean
+.PHONY: help draw serve teach test check peer page format imports types policy unit parity parity-table licence-table pictures bench corpus bias train lock sbom clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,6 +26,16 @@ draw: $(USE_STAMP) ## Draw nine pictures: make draw PROMPT="a red apple"
 
 serve: $(SERVE_STAMP) ## Serve pages and APIs at http://127.0.0.1:8000: make serve ARGS="--model mini"
 	@$(RUN)/ninefold serve $(ARGS)
+
+teach: $(USE_STAMP) ## Teach pocket your own pictures: make teach FROM=mine PROMPT="tom in the snow"
+	@test -n "$(FROM)" || { echo "Say which pictures: make teach FROM=FOLDER, of name.jpg and name.txt"; exit 2; }
+	@$(RUN)/ninefold corpus build --from "$(FROM)"
+	@$(RUN)/ninefold train finetune --out runs/taught
+ifneq ($(origin PROMPT),file)
+	@$(RUN)/ninefold draw --seed 7 --out pictures/before -- "$$PROMPT"
+	@$(RUN)/ninefold draw --seed 7 --out pictures/after --model runs/taught -- "$$PROMPT"
+endif
+	@echo "Draw with it: make draw ARGS='--model runs/taught' PROMPT=\"...\""
 
 test: check policy unit peer ## All checks and tests, as CI runs them
 
@@ -101,10 +111,15 @@ clean: ## Remove the environment and caches, keep trained runs
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Ninefold needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
-	$(PYTHON) -m venv $(VENV)
+	@echo "Making an environment in $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+
+$(USE_STAMP): export WHAT := Ninefold
+$(SERVE_STAMP): export WHAT := what the service needs
+$(DEV_STAMP): export WHAT := what development needs
 
 $(USE_STAMP): pyproject.toml constraints.txt scripts/install_torch.sh | $(VENV)/bin/python
-	bash scripts/install_torch.sh $(RUN)/python
+	@bash scripts/install_torch.sh $(RUN)/python
 	$(INSTALL) --editable .
 	@touch $@
 

@@ -8,7 +8,7 @@
 set -euo pipefail
 python=$1
 version=${TORCH_VERSION:-2.13.0}
-install() { "$python" -m pip install --quiet --disable-pip-version-check "$@"; }
+install() { WHAT="PyTorch $version" bash "$(dirname "$0")/install_packages.sh" "$python" "$@"; }
 
 if "$python" -c 'import torch' 2>/dev/null; then
   exit 0
@@ -17,7 +17,7 @@ if [ -n "${TORCH_INDEX:-}" ]; then
   install --index-url "$TORCH_INDEX" "torch==$version"
 elif command -v nvidia-smi >/dev/null || command -v rocm-smi >/dev/null; then
   install "torch==$version"
-elif ! install "torch==$version+cpu"; then
+elif ! IS_A_TRY=yes install "torch==$version+cpu"; then
   echo "The package index has no CPU build of PyTorch $version; installing the default build." >&2
   echo "To choose: make TORCH_INDEX=... with an index of https://pytorch.org/get-started/locally" >&2
   install "torch==$version"

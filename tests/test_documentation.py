@@ -28,6 +28,12 @@ def test_a_link_to_a_page_leads_to_one(page: Path) -> None:
     assert not broken, f"{name_of(page)} links to {', '.join(broken)}."
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_no_page_sends_readers_to_an_index_that_has_no_ninefold(page: Path) -> None:
+    if page.name != "CHANGELOG.md":  # which tells what was wrong once
+        assert "install 'ninefold" not in page.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("start", ["README.md", "docs/index.md"])
 def test_every_page_is_linked_from_where_readers_begin(start: str) -> None:
     pages = {page.resolve() for page in (ROOT / "docs").glob("*.md")} - {ROOT / "docs" / "index.md"}

@@ -142,3 +142,36 @@ def test_no_script_and_no_target_takes_the_rights_of_root_by_itself() -> None:
             )
             assert "sudo" not in text, path.name
             assert "apt-get" not in text, path.name
+
+
+PIP = """#!/bin/sh
+echo "Collecting torch"
+echo "  Downloading torch-2.whl (190.0 MB)"
+[ -z "$FAILS" ] || { echo "ERROR: No matching distribution" >&2; exit 1; }
+"""
+
+
+@pytest.mark.parametrize(
+    ("variables", "code", "said"),
+    [
+        ({}, 0, ["Installing PyTorch", "Downloading torch-2.whl (190.0 MB)", "Installed PyTorch"]),
+        ({"FAILS": "yes"}, 1, ["ERROR: No matching distribution", "Installing PyTorch failed"]),
+        ({"FAILS": "yes", "IS_A_TRY": "yes"}, 1, ["Installing PyTorch"]),
+    ],
+)
+def test_installing_says_what_it_is_at_and_shows_what_went_wrong(
+    tmp_path: Path, variables: dict[str, str], code: int, said: list[str]
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(PIP)
+    python.chmod(0o755)
+    result = subprocess.run(
+        ["bash", str(SCRIPTS / "install_packages.sh"), str(python), "torch"],
+        env={"PATH": os.environ["PATH"], "WHAT": "PyTorch", **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == code
+    assert all(text in result.stderr for text in said), result.stderr
+    assert ("ERROR" in result.stderr) == (said[0] == "ERROR: No matching distribution")

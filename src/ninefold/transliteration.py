@@ -4,7 +4,7 @@ DALL·E Mini's captions were spelled by Unidecode, which is under the GPL and th
 with this Apache-2.0 package. `spell` is the default: the table of text-unidecode, the older port
 of the same Perl module (its Artistic licence), completed where Unidecode's later table differs in
 characters that people write. `docs/decisions/0003-text-libraries.md` has the measured agreement.
-`pip install 'ninefold[unidecode-gpl]'` brings Unidecode itself, for the models that learned by it.
+`pip install '.[unidecode-gpl]'` brings Unidecode itself, for the models that learned by it.
 Knows nothing of the other rules of the normaliser.
 """
 

@@ -202,3 +202,22 @@ async def test_an_error_of_the_database_tells_no_parameters(service: RunningServ
     logging.getLogger("ninefold.test").error("it failed", exc_info=caught.value)
     assert "DataError" in stream.getvalue()
     assert PROMPT not in stream.getvalue()
+
+
+class Terminal(io.StringIO):
+    """What a person looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("log_format", "is_shown"), [("auto", False), ("text", True)])
+def test_a_person_at_a_terminal_is_told_what_is_wrong_and_nothing_else(
+    log_format: str, is_shown: bool
+) -> None:
+    stream = Terminal()
+    configure_logs(read_settings(log_format=log_format), "gateway", stream)
+    logging.getLogger("uvicorn.error").info("Started server process")
+    logging.getLogger("ninefold.test").warning("something is wrong")
+    assert "something is wrong" in stream.getvalue()
+    assert ("Started server process" in stream.getvalue()) == is_shown

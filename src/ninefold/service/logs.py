@@ -58,8 +58,9 @@ _KEYS = re.compile(
 def configure_logs(settings: Settings, role: str, stream: TextIO | None = None) -> None:
     """Send all logs of this process to `stream` (standard error) in the form of the settings."""
     stream = stream or sys.stderr
+    is_for_a_person = settings.log_format == "auto" and stream.isatty()
     is_json = settings.log_format == "json" or (
-        settings.log_format == "auto" and not stream.isatty()
+        settings.log_format == "auto" and not is_for_a_person
     )
     shows_prompts = settings.log_prompts
     before: list[Any] = [
@@ -83,7 +84,7 @@ def configure_logs(settings: Settings, role: str, stream: TextIO | None = None) 
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
+    root.setLevel(logging.WARNING if is_for_a_person else logging.INFO)
     for name in (
         "uvicorn.access",
         "procrastinate",

@@ -235,7 +235,8 @@ class Settings(BaseSettings):
     )
     log_prompts: bool = Field(False, description="Whether prompts stand in the logs.")
     log_format: Literal["auto", "json", "text"] = Field(
-        "auto", description="Logs as JSON lines or as text; auto: text on a terminal."
+        "auto",
+        description="Logs as JSON or text lines; auto: JSON, on a terminal text of what is wrong.",
     )
     otlp_endpoint: str | None = Field(
         None, description="OpenTelemetry collector that traces are sent to, over HTTP."

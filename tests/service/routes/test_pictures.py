@@ -2,16 +2,18 @@
 
 import io
 import json
+import zipfile
 from collections.abc import AsyncIterator
 
 import c2pa
 import pytest
 from PIL import Image
-from sqlalchemy import URL
+from sqlalchemy import URL, update
 
 from ninefold.pictures.png import parse_recipe
 from ninefold.safety.provenance import MediaType, read_manifest
 from ninefold.service.jobs.safe_steps import build_steps
+from ninefold.service.store.tables import PictureRow
 from tests.service.conftest import MakeSettings
 from tests.service.fake_engine import FakeEngine
 from tests.service.running import RunningService, running_service
@@ -100,3 +102,32 @@ async def test_where_nothing_is_signed_the_grid_is_not_either(
         digest = job["pictures"][0]["hash"]
         whole = await service.http.get(f"/api/v1/jobs/{job['id']}/pictures/{digest}.png")
         assert parse_recipe(whole.content, "it").prompt == PROMPT
+
+
+async def test_all_that_others_may_see_comes_as_one_file(signing: RunningService) -> None:
+    job = await signing.ended((await signing.post("a red\tapple", seed=1))["id"])
+    url = job["grid_url"].replace("grid.png", "pictures.zip")
+    hidden = job["pictures"][4]["hash"]
+    files = {
+        f"a-red-apple-{picture['index'] + 1}.png": (
+            await signing.http.get(f"/i/{picture['hash']}.png")
+        ).content
+        for picture in job["pictures"]
+        if picture["hash"] != hidden
+    }
+    async with signing.gateway.database.begin() as connection:
+        await connection.execute(
+            update(PictureRow).where(PictureRow.hash == hidden).values(audience="owner")
+        )
+    answer = await signing.http.get(url)
+    assert answer.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == files
+    again = await signing.http.get(url, headers={"If-None-Match": answer.headers["etag"]})
+    assert again.status_code == 304
+
+
+async def test_pictures_that_are_not_finished_are_not_packed(service: RunningService) -> None:
+    job = await service.post(PROMPT)
+    answer = await service.http.get(f"/api/v1/jobs/{job['id']}/pictures.zip")
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_done")

@@ -2,6 +2,8 @@
 
 import json
 import re
+import zipfile
+from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
 
@@ -127,6 +129,31 @@ def test_back_leads_to_the_empty_board_and_forward_to_the_drawing(page: Page) ->
     expect(page.get_by_label("What should be drawn?")).to_have_value("pizza")
     page.go_forward()
     assert see_nine(page) == links
+
+
+def test_back_brings_each_drawings_words_into_the_box(page: Page) -> None:
+    box = page.get_by_label("What should be drawn?")
+    for prompt in ("pizza", "a crown"):
+        draw(page, prompt)
+        see_nine(page)
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text("pizza")
+    expect(box).to_have_value("pizza")
+    page.go_forward()
+    expect(page.get_by_role("heading", level=1)).to_have_text("a crown")
+    expect(box).to_have_value("a crown")
+
+
+def test_all_pictures_are_downloaded_at_once(page: Page, tmp_path: Path) -> None:
+    draw(page, "a red apple")
+    see_nine(page)
+    with page.expect_download() as waited:
+        page.get_by_role("link", name="Download all").click()
+    assert waited.value.suggested_filename == "a-red-apple-pictures.zip"
+    waited.value.save_as(tmp_path / "pictures.zip")
+    with zipfile.ZipFile(tmp_path / "pictures.zip") as archive:
+        assert archive.namelist() == [f"a-red-apple-{number}.png" for number in range(1, 10)]
+        assert archive.testzip() is None
 
 
 def test_a_drawing_can_be_cancelled(page: Page, site: Site) -> None:

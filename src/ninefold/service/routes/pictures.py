@@ -8,6 +8,7 @@ Hidden pictures have no address.
 import asyncio
 import io
 import math
+import zipfile
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -16,6 +17,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from ninefold.pictures.grid import grid
+from ninefold.pictures.naming import picture_stem
 from ninefold.safety.image_policy import Audience
 from ninefold.safety.provenance import Provenance
 from ninefold.service.byte_ranges import IMMUTABLE, respond
@@ -44,6 +46,7 @@ Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="blake3 of t
 _HEADERS = {"Cross-Origin-Resource-Policy": "cross-origin", "Content-Security-Policy": "sandbox"}
 _OWN_HEADERS = {**_HEADERS, "Cross-Origin-Resource-Policy": "same-origin", "Vary": "Cookie"}
 _OWN_CACHE = "private, no-store"
+_ZIP = "application/zip"
 _GRID_CACHE = "public, max-age=300"
 
 router = APIRouter(tags=["pictures"])
@@ -192,6 +195,31 @@ async def read_grid(
     )
 
 
+@router.get(
+    "/api/v1/jobs/{job_id}/pictures.zip",
+    response_class=Response,
+    responses={
+        200: {"content": {_ZIP: {}}},
+        206: {},
+        304: {},
+        **problems(404, 409, 410, 416, 422, 503),
+    },
+)
+async def read_all(job_id: JobId, request: Request, gateway: TheGateway) -> Response:
+    """Return the PNG files of all pictures of a job that others may see, in one ZIP."""
+    job = await find_job(gateway, request, job_id)
+    numbered = await _load_all_shown(gateway, job)
+    data = await asyncio.to_thread(_pack, numbered, picture_stem(job.prompt))
+    return respond(
+        request,
+        data,
+        _ZIP,
+        etag=content_hash(data),
+        cache_control=_GRID_CACHE,
+        headers={**_HEADERS, "Content-Disposition": "attachment"},  # the page's link has a name
+    )
+
+
 async def load_picture(gateway: Gateway, digest: str, extension: str) -> bytes:
     """Return a picture's file.
 
@@ -278,16 +306,39 @@ def _shown(job: JobDocument) -> set[str]:
     }
 
 
-async def _make_grid(gateway: Gateway, job: JobDocument, extension: str) -> bytes:
+async def _load_all_shown(gateway: Gateway, job: JobDocument) -> list[tuple[int, bytes]]:
+    """Return the PNG files of a finished job that others may see, with their numbers from 1.
+
+    Raises:
+        Problem: the job is not done (409), or nothing of it is shown (404).
+        StorageError: the store cannot be read.
+    """
+    if job.status != "done":
+        raise Problem(409, "not_done", "This job has no finished pictures yet; follow its events.")
     files, shown = [], _shown(job)
     for picture in job.pictures:
         if picture.hash in shown:
             try:
-                files.append(await load_picture(gateway, picture.hash, "png"))
+                data = await load_picture(gateway, picture.hash, "png")
             except Problem:
                 continue  # removed since
+            files.append((picture.index + 1, data))
     if not files:
         raise not_found("picture that is shown in this job")
+    return files
+
+
+def _pack(numbered: list[tuple[int, bytes]], stem: str) -> bytes:
+    """Return files as a ZIP that is the same whenever it is made; PNG does not shrink further."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        for number, data in sorted(numbered):
+            archive.writestr(zipfile.ZipInfo(f"{stem}-{number}.png"), data)
+    return packed.getvalue()
+
+
+async def _make_grid(gateway: Gateway, job: JobDocument, extension: str) -> bytes:
+    files = [data for _, data in await _load_all_shown(gateway, job)]
     is_seamless = bool(job.settings.get("seamless"))
     data = await asyncio.to_thread(_compose, files, job.prompt, extension, is_seamless)
     if gateway.provenance is None:

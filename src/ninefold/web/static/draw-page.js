@@ -114,6 +114,7 @@ async function ask(body) {
     if (!job) return;
     form.complain("");
     [isPublic, isOwn] = [false, true];
+    if (location.pathname === "/") history.replaceState({ prompt: body.prompt }, "");
     history.pushState(null, "", `/g/${job.id}`);
     remember(entryOf(job));
     follow(job);
@@ -186,10 +187,15 @@ function bringIntoView() {
 async function followAddress() {
   const id = /^\/g\/([\w-]+)/.exec(location.pathname)?.[1];
   if (lightbox.root.open) return lightbox.root.close();
-  if (!id) return follow(null);
+  if (!id) {
+    form.fill(String(history.state?.prompt ?? ""));
+    return follow(null);
+  }
   if (state?.job.id === id) return undefined;
   try {
-    follow(await readJob(id));
+    const found = await readJob(id);
+    form.fill(found.prompt);
+    follow(found);
   } catch {
     location.reload(); // the server says best what is wrong with an address
   }

@@ -26,6 +26,7 @@ export class ShareBar {
     this.state = null;
     this.isPublic = false;
     this.share = need(root, "[data-do=share]", HTMLButtonElement);
+    this.all = need(root, "[data-do=all]", HTMLAnchorElement);
     this.grid = need(root, "[data-do=grid]", HTMLAnchorElement);
     this.x = need(root, "[data-do=x]", HTMLAnchorElement);
     this.reddit = need(root, "[data-do=reddit]", HTMLAnchorElement);
@@ -52,10 +53,13 @@ export class ShareBar {
     this.copy.hidden = !isDone;
     this.publish.hidden = !isDone || !isOwn;
     this.grid.hidden = !isDone || !state.job.grid_url;
+    this.all.hidden = this.grid.hidden;
     const [title, url] = [this.title, this.link];
     this.x.href = xLink(title, url);
     this.reddit.href = redditLink(title, url);
     this.grid.href = pathOf(state.job.grid_url);
+    this.all.href = this.grid.pathname.replace(/grid\.png$/, "pictures.zip");
+    this.all.download = fileName(state.job.prompt, "pictures.zip");
     this.grid.download = fileName(state.job.prompt, "grid.png");
     const label = need(this.publish, "span", HTMLElement);
     label.textContent = this.say(isPublic ? "live.unpublish" : "live.publish");
