@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from itsdangerous import URLSafeSerializer
 
 from ninefold.service.limits import RateLimits
-from ninefold.service.problems import Problem
+from ninefold.service.refusals import Refusal
 from ninefold.service.visitors import (
     KnownVisitor,
     Requester,
@@ -64,11 +64,11 @@ async def test_a_prompt_is_counted_however_many_others_come(make_settings: MakeS
     for number in range(50):
         who = visitor("one", network="first", rate="100/minute")
         await limits.take(who, "a red apple" if number < 2 else f"prompt {number}")
-    with pytest.raises(Problem, match="more than 2 jobs"):  # of a network
+    with pytest.raises(Refusal, match="more than 2 jobs"):  # of a network
         await limits.take(visitor("three", network="first"), "a red apple")
     for name in ("four", "five"):
         await limits.take(visitor(name, network="second"), "a red apple")
-    with pytest.raises(Problem, match="more than 4 jobs"):
+    with pytest.raises(Refusal, match="more than 4 jobs"):
         await limits.take(visitor("six", network="third"), "a red apple")
 
 
@@ -77,11 +77,11 @@ async def test_a_job_costs_what_is_drawn_for_it(make_settings: MakeSettings) -> 
     who = visitor("one", network="first", rate="2/hour")
     for number in range(18):
         await limits.take(who, f"prompt {number}", pictures=1)
-    with pytest.raises(Problem, match="more than 2 jobs"):
+    with pytest.raises(Refusal, match="more than 2 jobs"):
         await limits.take(who, "one more", pictures=1)
     other = visitor("two", network="first", rate="2/hour")
     await limits.take(other, "a", pictures=16)
-    with pytest.raises(Problem):
+    with pytest.raises(Refusal):
         await limits.take(other, "b", pictures=9)
     await limits.take(other, "c", pictures=2)
 
@@ -109,8 +109,8 @@ async def do(limits: RateLimits, who: Requester, ask: tuple[str, str, int]) -> s
             await limits.strike(who)
             return "refused"
         await limits.take(who, prompt, pictures)
-    except Problem as problem:
-        return problem.code
+    except Refusal as refusal:
+        return refusal.code
     return "accepted"
 
 
@@ -157,7 +157,7 @@ async def test_twenty_refusals_without_a_cookie_shut_no_newcomer_out(
     for _ in range(200):
         await do(limits, visitor(None, network="first"), ("refused", "", 1))
     # Then work is asked for, which a newcomer's browser does; nobody is shut out.
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(Refusal) as caught:
         await limits.require_few_strikes(visitor(None, network="first"))
     assert caught.value.code == "proof_of_work"
     assert await do(limits, visitor("other", network="second"), ("draw", "p", 9)) == "accepted"

@@ -14,11 +14,12 @@ from starlette.responses import Response
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from ninefold import __version__
-from ninefold.service import metrics
+from ninefold.service import metrics, problems
 from ninefold.service.dependencies import keep_newcomer
 from ninefold.service.gateway import Gateway
 from ninefold.service.hosts import RefuseForeign
 from ninefold.service.problems import Problem, invalid
+from ninefold.service.refusals import Refusal
 from ninefold.service.requests import BodyLimitShape, HeadAsGet, RequestIds, Unsupported
 from ninefold.service.room import no_room
 from ninefold.service.routes import (
@@ -131,7 +132,7 @@ def _add_error_handlers(app: FastAPI, surfaces: Sequence[SurfaceRoutes]) -> None
         gateway: Gateway | None = getattr(request.app.state, "gateway", None)
         if problem.code in _AWAY and request.method == "POST" and gateway is not None:
             # A database or a store that cannot write is away for the same reason.
-            problem = problem if gateway.room.is_left else no_room()
+            problem = problem if gateway.room.is_left else problems.to_problem(no_room())
         if request.method == "POST":
             metrics.REJECTED.labels(problem.code).inc()
         response = render_for(surfaces, problem, request)
@@ -140,6 +141,7 @@ def _add_error_handlers(app: FastAPI, surfaces: Sequence[SurfaceRoutes]) -> None
 
     kinds = (
         Problem,
+        Refusal,
         RequestValidationError,
         HTTPException,
         StorageError,
@@ -155,6 +157,8 @@ def to_problem(error: Exception) -> Problem:
     """Return any error that a route raises as a problem; nothing of an unexpected one is shown."""
     if isinstance(error, Problem):
         return error
+    if isinstance(error, Refusal):
+        return problems.to_problem(error)
     if isinstance(error, RequestValidationError):
         return _to_invalid(error)
     if isinstance(error, HTTPException):
@@ -163,7 +167,7 @@ def to_problem(error: Exception) -> Problem:
         )
         return Problem(error.status_code, code, str(error.detail), headers=error.headers or {})
     if is_disk_full(error):
-        return no_room()
+        return problems.to_problem(no_room())
     if isinstance(error, StorageError):
         return Problem(503, "storage_unavailable", str(error), retry_after_s=_RETRY_S)
     if is_unstorable(error):

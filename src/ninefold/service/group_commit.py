@@ -22,7 +22,7 @@ from ninefold.service.idempotency import (
 )
 from ninefold.service.jobs.admission import Accepted, Admission, Prepared
 from ninefold.service.limits import Allowance, RateLimits
-from ninefold.service.problems import Problem
+from ninefold.service.refusals import Refusal
 from ninefold.service.second_try import PAUSE_S, note_effect
 from ninefold.service.store.database import reading
 from ninefold.service.store.retry import is_away
@@ -59,7 +59,7 @@ class _Ask:
     """Once it counts against the requester's rate."""
 
 
-_Placed = Accepted | KeptAnswer | Problem
+_Placed = Accepted | KeptAnswer | Refusal
 _Round = dict[_Ask, _Placed]
 _Answer = Committed | KeptAnswer | Exception
 
@@ -80,7 +80,7 @@ class GroupCommit:
         """Return a job once it is committed, or the answer that its key had.
 
         Raises:
-            Problem: as `RateLimits.take`, `Admission.accept` and `find_answers`.
+            Refusal: as `RateLimits.take`, `Admission.accept` and `find_answers`.
         """
         note_effect()
         ask = _Ask(prepared, requester, key)
@@ -124,22 +124,22 @@ class GroupCommit:
             placed |= await self._place(connection, [ask for ask in left if ask not in placed])
 
     async def _refuse_too_many(self, asks: Sequence[_Ask]) -> dict[_Ask, _Placed]:
-        """Count those with a key that has no answer yet; return problems of those over a rate."""
+        """Count those with a key that has no answer yet; return refusals of those over a rate."""
         keyed = {ask: ask.key.request for ask in asks if ask.key and ask.allowance is None}
         if not keyed:
             return {}
         async with reading(self._database).connect() as connection:
             kept = await find_kept(connection, list(keyed.values()))
-        problems: dict[_Ask, _Placed] = {}
+        refused: dict[_Ask, _Placed] = {}
         for ask, request in keyed.items():
             if request in kept:
-                problems[ask] = kept[request]
+                refused[ask] = kept[request]
                 continue
             try:
                 ask.allowance = await self._take(ask)
-            except Problem as problem:
-                problems[ask] = problem
-        return problems
+            except Refusal as refusal:
+                refused[ask] = refusal
+        return refused
 
     async def _replay(
         self, connection: AsyncConnection, asks: Sequence[_Ask]

@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, bindparam, column, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ninefold.service.problems import Problem
+from ninefold.service.refusals import Refusal
 from ninefold.service.retention import ANSWERS_S
 from ninefold.service.store.clock import ago
 from ninefold.service.store.tables import IdempotencyKey, Json
@@ -75,11 +75,11 @@ class KeptAnswer:
 
 async def find_answers(
     connection: AsyncConnection, requests: Sequence[KeyedRequest]
-) -> list[KeptAnswer | Problem | None]:
+) -> list[KeptAnswer | Refusal | None]:
     """Lock the keys of some requests until the transaction ends, and look what they had.
 
     Returns:
-        For each the answer to give again; or the problem that a request with the same key is at
+        For each the answer to give again; or the refusal that a request with the same key is at
         work (`idempotency_busy`) or that it was used for something else (`idempotency_mismatch`);
         or None where it is new, and ours to answer.
     """
@@ -87,7 +87,7 @@ async def find_answers(
         return []
     locked = await _lock(connection, {request.lock for request in requests})
     kept = await find_kept(connection, requests)
-    answers: list[KeptAnswer | Problem | None] = []
+    answers: list[KeptAnswer | Refusal | None] = []
     for request in requests:
         # The first of a key has it; another of this round came while that one is at work.
         is_free = request.lock in locked
@@ -106,7 +106,7 @@ async def _lock(connection: AsyncConnection, numbers: set[int]) -> set[int]:
 
 async def find_kept(
     connection: AsyncConnection, requests: Sequence[KeyedRequest]
-) -> dict[KeyedRequest, KeptAnswer | Problem]:
+) -> dict[KeyedRequest, KeptAnswer | Refusal]:
     """Return what the keys of some requests had, without locking them."""
     principals = {name for request in requests for name in request.principals}
     columns: Any = IdempotencyKey.__table__
@@ -116,7 +116,7 @@ async def find_kept(
         IdempotencyKey.created_at > ago(ANSWERS_S),
     )
     rows = {(row.principal, row.key): row for row in await connection.execute(statement)}
-    kept: dict[KeyedRequest, KeptAnswer | Problem] = {}
+    kept: dict[KeyedRequest, KeptAnswer | Refusal] = {}
     for request in requests:
         for principal in request.principals:
             row = rows.get((principal, request.key))
@@ -154,9 +154,8 @@ async def keep_answers(
     await connection.execute(statement, rows)
 
 
-def _busy() -> Problem:
-    return Problem(
-        409,
+def _busy() -> Refusal:
+    return Refusal(
         "idempotency_busy",
         "A request with this Idempotency-Key is being answered; ask again in a moment.",
         retry_after_s=_BUSY_S,
@@ -164,9 +163,8 @@ def _busy() -> Problem:
     )
 
 
-def _mismatch() -> Problem:
-    return Problem(
-        422,
+def _mismatch() -> Refusal:
+    return Refusal(
         "idempotency_mismatch",
         "This Idempotency-Key was used with another request; use a new key for a new request.",
         headers={"x-should-retry": "false"},

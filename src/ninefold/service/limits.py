@@ -20,8 +20,8 @@ from limits.storage import storage_from_string
 
 from ninefold.errors import UserError
 from ninefold.service.jobs.ladder import FULL_COUNT
-from ninefold.service.problems import Problem
 from ninefold.service.proof_of_work import CHALLENGE_S, ProofOfWork
+from ninefold.service.refusals import Refusal
 from ninefold.service.settings import Settings
 from ninefold.service.visitors import Requester, address_share
 
@@ -134,7 +134,7 @@ class RateLimits:
             count: how many prompts there are.
 
         Raises:
-            Problem: nothing was left (`rate_limited`). Then nothing was counted.
+            Refusal: nothing was left (`rate_limited`). Then nothing was counted.
         """
         tier = requester.tier
         counts: list[_Count] = [
@@ -156,7 +156,7 @@ class RateLimits:
             digest: the picture's hash.
 
         Raises:
-            Problem: nothing was left to the visitor or the network (`rate_limited`), or the network
+            Refusal: nothing was left to the visitor or the network (`rate_limited`), or the network
                 reported this picture often enough (`enough_reports`). Then nothing was counted.
         """
         counts: list[_Count] = [(self._reports, "reports", (requester.share,))]
@@ -191,7 +191,7 @@ class RateLimits:
             pictures: that are drawn for it; nine count as one job.
 
         Raises:
-            Problem: work has to be done first (`proof_of_work`), or nothing was left
+            Refusal: work has to be done first (`proof_of_work`), or nothing was left
                 (`rate_limited`). Then nothing was counted.
         """
         tier = requester.tier
@@ -225,7 +225,7 @@ class RateLimits:
         """Return the name of the challenge that was solved; None where none has to be.
 
         Raises:
-            Problem: one has to be (`proof_of_work`).
+            Refusal: one has to be (`proof_of_work`).
         """
         if requester.tier.name != "anonymous":
             return None
@@ -240,8 +240,7 @@ class RateLimits:
             return solved
         stats = await self._limiter.get_window_stats(rate, name, requester.address)
         reset_s = _seconds_until(stats.reset_time)
-        raise Problem(
-            429,
+        raise Refusal(
             "proof_of_work",
             "Much is being asked for from your network at once; ask again in "
             f"{reset_s} seconds. Programs may solve the challenge instead.",
@@ -280,15 +279,14 @@ class RateLimits:
         from it takes some work first.
 
         Raises:
-            Problem: the visitor's own were too many (`too_many_refusals`), or the network's and
+            Refusal: the visitor's own were too many (`too_many_refusals`), or the network's and
                 the work is yet to be done (`proof_of_work`).
         """
         visitor = _visitor_of(requester)
         if visitor and not await self._limiter.test(self._refusals, "refusals", visitor):
             stats = await self._limiter.get_window_stats(self._refusals, "refusals", visitor)
             reset_s = _seconds_until(stats.reset_time)
-            raise Problem(
-                429,
+            raise Refusal(
                 "too_many_refusals",
                 f"{self._refusals.amount} of your prompts were refused; nothing more is drawn for "
                 f"you for {reset_s} seconds. If that is a mistake, tell whoever runs this service.",
@@ -346,10 +344,9 @@ def parse_rate(text: str) -> RateLimitItem:
         raise UserError(f"{text!r} is no rate; write one such as 60/minute.") from None
 
 
-def too_many(allowance: Allowance) -> Problem:
-    """Return the problem that nothing is left of a rate of jobs."""
-    return Problem(
-        429,
+def too_many(allowance: Allowance) -> Refusal:
+    """Return the refusal that nothing is left of a rate of jobs."""
+    return Refusal(
         "rate_limited",
         f"That is more than {allowance.quota} jobs in {allowance.window_s} seconds; ask again in "
         f"{allowance.reset_s} seconds.",
@@ -358,10 +355,9 @@ def too_many(allowance: Allowance) -> Problem:
     )
 
 
-def enough_reports() -> Problem:
-    """Return the problem that one more report of a picture would say nothing new."""
-    return Problem(
-        429,
+def enough_reports() -> Refusal:
+    """Return the refusal that one more report of a picture would say nothing new."""
+    return Refusal(
         "enough_reports",
         "This picture was reported often enough already; it waits for whoever runs this service "
         "and needs no further report.",
@@ -369,9 +365,8 @@ def enough_reports() -> Problem:
     )
 
 
-def _too_many_of(what: str, rate: RateLimitItem, reset_s: int) -> Problem:
-    return Problem(
-        429,
+def _too_many_of(what: str, rate: RateLimitItem, reset_s: int) -> Refusal:
+    return Refusal(
         "rate_limited",
         f"That is more than {rate.amount} {what} in {rate.get_expiry()} seconds; ask again in "
         f"{reset_s} seconds.",

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ninefold.service.json_answers import AsciiJSONResponse
+from ninefold.service.refusals import Refusal
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -43,6 +44,34 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's word
         if self.retry_after_s is not None:
             headers["Retry-After"] = str(max(1, math.ceil(self.retry_after_s)))
         return headers
+
+
+STATUS_OF = {
+    "invalid_request": 422,
+    "model_not_found": 404,
+    "prompt_refused": 422,
+    "too_busy": 429,
+    "rate_limited": 429,
+    "proof_of_work": 429,
+    "too_many_refusals": 429,
+    "enough_reports": 429,
+    "idempotency_busy": 409,
+    "idempotency_mismatch": 422,
+    "storage_full": 507,
+}
+"""By code of a refusal, the status that it is answered with."""
+
+
+def to_problem(refusal: Refusal) -> Problem:
+    """Return a refusal as it is answered over HTTP."""
+    return Problem(
+        STATUS_OF[refusal.code],
+        refusal.code,
+        refusal.detail,
+        refusal.retry_after_s,
+        refusal.extra,
+        refusal.headers,
+    )
 
 
 Renderer = Callable[[Problem, Request], Response]

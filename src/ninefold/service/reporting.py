@@ -10,7 +10,7 @@ async def keep_report(gateway: Gateway, requester: Requester, report: NewReport)
     """Keep a report for the operators.
 
     Raises:
-        Problem: the visitor or the network reported too much (`rate_limited`), or the picture was
+        Refusal: the visitor or the network reported too much (`rate_limited`), or the picture was
             reported so often that one more would say nothing new (`enough_reports`).
     """
     await gateway.limits.take_report(requester, report.hash)

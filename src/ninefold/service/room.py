@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import URL
 
 from ninefold.service.disk import free_bytes
-from ninefold.service.problems import Problem
+from ninefold.service.refusals import Refusal
 from ninefold.service.settings import Settings
 
 MEBIBYTE = 2**20
@@ -58,15 +58,14 @@ class Room:
         return self._is_left
 
     def require(self) -> None:
-        """Raise the problem that there is no room (`storage_full`), if there is none."""
+        """Raise the refusal that there is no room (`storage_full`), if there is none."""
         if not self.is_left:
             raise no_room()
 
 
-def no_room() -> Problem:
-    """Return the problem that nothing more can be accepted."""
-    return Problem(
-        507,
+def no_room() -> Refusal:
+    """Return the refusal that nothing more can be accepted."""
+    return Refusal(
         "storage_full",
         "The service's disk is full, so nothing new is accepted; whatever was accepted is safe.",
         retry_after_s=_RETRY_AFTER_S,

@@ -16,7 +16,7 @@ from ninefold.service.group_commit import Committed, Key
 from ninefold.service.idempotency import KeptAnswer, KeyedRequest
 from ninefold.service.jobs.admission import Accepted, JobSpec, Prepared
 from ninefold.service.jobs.reading import to_document
-from ninefold.service.jobs.refusal import PromptRefusedProblem
+from ninefold.service.jobs.refusal import PromptRefused
 from ninefold.service.limits import Allowance
 from ninefold.service.problems import Problem
 from ninefold.service.store import decisions
@@ -32,7 +32,8 @@ async def accept(gateway: Gateway, requester: Requester, spec: JobSpec) -> tuple
         The job's id, and what is left of the requester's rate.
 
     Raises:
-        Problem: `stopping`, `storage_full`, `rate_limited`, `invalid_request`, `model_not_found`,
+        Problem: `stopping`.
+        Refusal: `storage_full`, `rate_limited`, `invalid_request`, `model_not_found`,
             `prompt_refused`, `too_many_refusals` or `too_busy`.
     """
     _require_open(gateway)
@@ -54,8 +55,8 @@ async def submit(
     """Accept a job spec and answer 202 with the job, or give the answer again that a key had.
 
     Raises:
-        Problem: as `accept`, and `idempotency_busy` (409) while the same key is at work, or
-            `idempotency_mismatch` (422) where it was used for something else.
+        Problem, Refusal: as `accept`, and `idempotency_busy` while the same key is at work, or
+            `idempotency_mismatch` where it was used for something else.
     """
     _require_open(gateway)
     prepared = await _prepare(gateway, requester, spec)
@@ -86,11 +87,11 @@ async def _prepare(gateway: Gateway, requester: Requester, spec: JobSpec) -> Pre
     await gateway.limits.take_checks(requester)
     try:
         prepared = await gateway.checks.run(requester.address, gateway.admission.prepare, spec)
-    except PromptRefusedProblem as problem:
+    except PromptRefused as refusal:
         await gateway.limits.strike(requester)
         kept = spec.prompt if gateway.settings.keep_refused_prompts else None
         async with reading(gateway.database).connect() as connection:  # one statement, kept at once
-            await decisions.record_prompt(connection, problem.verdict, prompt=kept)
+            await decisions.record_prompt(connection, refusal.verdict, prompt=kept)
         raise
     return prepared
 

@@ -1,8 +1,7 @@
 """Accepting a prompt: cleaned, checked by the policy, placed in the fair order, and committed.
 
 The one way into the queue, for every surface. A job is accepted when its row, its queue entry and
-its first event have committed together, and not before. Knows nothing of HTTP beyond the codes of
-problems.
+its first event have committed together, and not before. Does not know HTTP.
 """
 
 import secrets
@@ -24,9 +23,9 @@ from ninefold.service.jobs.ladder import NUM_PREVIEWS, Ladder
 from ninefold.service.jobs.load import read_backlog
 from ninefold.service.jobs.placement import Ahead, Ask, place
 from ninefold.service.jobs.queue import Queue
-from ninefold.service.jobs.refusal import PromptCheck, PromptRefusedProblem
+from ninefold.service.jobs.refusal import PromptCheck, PromptRefused
 from ninefold.service.model_facts import ModelFacts
-from ninefold.service.problems import Problem, invalid
+from ninefold.service.refusals import Refusal
 from ninefold.service.settings import Settings
 from ninefold.service.visitors import Requester
 from ninefold.text.prompt import clean_prompt
@@ -89,18 +88,17 @@ class Admission:
         """Check a job spec without the database.
 
         Raises:
-            Problem: it cannot be drawn (`invalid_request`, `model_not_found`) or may not be
+            Refusal: it cannot be drawn (`invalid_request`, `model_not_found`) or may not be
                 (`prompt_refused`).
         """
         settings = self._settings
         if spec.model is not None and spec.model != self._facts.name:
-            raise Problem(
-                404,
+            raise Refusal(
                 "model_not_found",
                 f"There is no model {spec.model[:100]!r} here; use {self._facts.name!r}.",
             )
         if len(spec.prompt) > settings.max_prompt_characters:
-            raise invalid(
+            raise _invalid(
                 f"The prompt has {len(spec.prompt):,} characters; give at most "
                 f"{settings.max_prompt_characters:,}."
             )
@@ -108,11 +106,11 @@ class Admission:
             prompt = clean_prompt(spec.prompt)
             params, notices = self._params(spec)
         except UserError as error:
-            raise invalid(str(error)) from None
+            raise _invalid(str(error)) from None
         verdict = self._policy.check(prompt.text, params.negative_prompt)
         metrics.MODERATION.labels("prompt", verdict.category or "", verdict.action.label).inc()
         if verdict.is_refused:
-            raise PromptRefusedProblem(verdict)
+            raise PromptRefused(verdict)
         notices = (*prompt.notices, *notices)
         if verdict.action is not Action.ALLOW:
             notices = (*notices, verdict.reason)
@@ -147,7 +145,7 @@ class Admission:
 
     async def accept(
         self, connection: AsyncConnection, asked: Sequence[tuple[Prepared, Requester]]
-    ) -> list[Accepted | Problem]:
+    ) -> list[Accepted | Refusal]:
         """Put jobs into the queue, in the caller's transaction, as if one came after the other.
 
         Args:
@@ -155,7 +153,7 @@ class Admission:
             asked: what is wished for by whom, in order.
 
         Returns:
-            For each the job, or the problem that its wait would be too long for the tier
+            For each the job, or the refusal that its wait would be too long for the tier
             (`too_busy`).
         """
         decided = await self._decide(connection, asked)
@@ -163,14 +161,14 @@ class Admission:
         rows = await write_jobs(connection, self._queue, self._facts.name, admitted)
         return [
             each
-            if isinstance(each, Problem)
+            if isinstance(each, Refusal)
             else Accepted(rows[each.job_id], each.position, each.eta_s)
             for each in decided
         ]
 
     async def _decide(
         self, connection: AsyncConnection, asked: Sequence[tuple[Prepared, Requester]]
-    ) -> list[Admitted | Problem]:
+    ) -> list[Admitted | Refusal]:
         asks = [
             Ask(
                 requester.share,
@@ -182,14 +180,14 @@ class Admission:
         ]
         backlog = await read_backlog(connection, asks, self._settings.stalled_s)
 
-        def decide(index: int, ahead: Ahead) -> Admitted | Problem:
+        def decide(index: int, ahead: Ahead) -> Admitted | Refusal:
             return self._admit(*asked[index], backlog.capacity, ahead)
 
         return place(backlog, asks, decide)
 
     def _admit(
         self, prepared: Prepared, requester: Requester, capacity: Capacity, ahead: Ahead
-    ) -> Admitted | Problem:
+    ) -> Admitted | Refusal:
         tier = requester.tier
         wait_s = expected_seconds(ahead.codes, 0, capacity)
         if wait_s is not None and wait_s > tier.max_wait_s:
@@ -220,17 +218,20 @@ class Admission:
             preview_every=max(1, length // (NUM_PREVIEWS + 1)) if has_previews else 0,
         )
 
-    def _too_busy(self, wait_s: float, max_wait_s: float, ahead: Ahead) -> Problem:
+    def _too_busy(self, wait_s: float, max_wait_s: float, ahead: Ahead) -> Refusal:
         # When this much of the queue is drawn, the wait is as long as may be accepted.
         retry_after_s = wait_s - max_wait_s
-        return Problem(
-            429,
+        return Refusal(
             "too_busy",
             f"{ahead.jobs} jobs are waiting, which takes about {_duration(wait_s)}; ask again in "
             f"{_duration(retry_after_s)}.",
             retry_after_s=retry_after_s,
             extra={"expected_wait_s": round(wait_s, 1), "queue_depth": ahead.jobs},
         )
+
+
+def _invalid(detail: str) -> Refusal:
+    return Refusal("invalid_request", detail)
 
 
 def ladder_of(settings: Settings) -> Ladder:

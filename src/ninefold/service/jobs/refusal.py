@@ -3,7 +3,7 @@
 from typing import Any, Protocol
 
 from ninefold.safety.verdict import Verdict
-from ninefold.service.problems import Problem
+from ninefold.service.refusals import Refusal
 
 
 class PromptCheck(Protocol):
@@ -23,10 +23,10 @@ def describe(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-class PromptRefusedProblem(Problem):
+class PromptRefused(Refusal):
     """The policy speaks against a prompt."""
 
     def __init__(self, verdict: Verdict) -> None:
         extra = {"refusal": describe(verdict)}
-        super().__init__(422, "prompt_refused", verdict.reason, extra=extra)
+        super().__init__("prompt_refused", verdict.reason, extra=extra)
         self.verdict = verdict

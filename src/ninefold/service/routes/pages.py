@@ -21,7 +21,8 @@ from ninefold.service.gateway import Gateway
 from ninefold.service.jobs import transitions
 from ninefold.service.jobs.admission import JobSpec
 from ninefold.service.page_answers import answer_page, reader_of
-from ninefold.service.problems import Problem, invalid
+from ninefold.service.problems import Problem, invalid, to_problem
+from ninefold.service.refusals import Refusal
 from ninefold.service.retention import ANSWERS_S, DAY_S, HOUR_S, SHARES_S, duration
 from ninefold.service.routes.jobs import JobId, find_job, require_owner
 from ninefold.service.routes.pictures import load_grid
@@ -68,7 +69,8 @@ async def draw(request: Request, gateway: TheGateway, requester: TheRequester) -
     fields = await read_form(request, max_fields=30)
     try:
         job_id, _ = await accept(gateway, requester, spec_of(fields))
-    except Problem as problem:
+    except (Problem, Refusal) as error:
+        problem = to_problem(error) if isinstance(error, Refusal) else error
         prompt = fields.get("example") or fields.get("prompt", "")
         page = _draw_page(request, gateway, prompt=prompt, complaint=problem)
         page.headers.update(problem.all_headers())
