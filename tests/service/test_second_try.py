@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ninefold.service import group_commit, second_try
 from ninefold.service.app import to_problem
 from ninefold.service.group_commit import GroupCommit
+from ninefold.service.job_documents import JobReader
 from ninefold.service.jobs.admission import Admission
-from ninefold.service.jobs.reading import JobReader
 from ninefold.service.routes import waiting
 from ninefold.service.store import database, decisions
 from ninefold.service.store.retry import is_away

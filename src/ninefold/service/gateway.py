@@ -13,11 +13,11 @@ from ninefold.safety.provenance import Provenance
 from ninefold.service.check_pool import CheckPool
 from ninefold.service.ending import end_tasks
 from ninefold.service.group_commit import GroupCommit
+from ninefold.service.job_documents import JobReader
 from ninefold.service.jobs.admission import Admission
 from ninefold.service.jobs.event_streams import EventStreams
 from ninefold.service.jobs.housekeeping import run_housekeeping
 from ninefold.service.jobs.queue import Queue
-from ninefold.service.jobs.reading import JobReader
 from ninefold.service.jobs.refusal import PromptCheck
 from ninefold.service.jobs.safe_steps import open_provenance
 from ninefold.service.limits import RateLimits

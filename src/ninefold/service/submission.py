@@ -14,8 +14,8 @@ from ninefold.service.dependencies import base_url, set_cookie
 from ninefold.service.gateway import Gateway
 from ninefold.service.group_commit import Committed, Key
 from ninefold.service.idempotency import KeptAnswer, KeyedRequest
+from ninefold.service.job_documents import to_document
 from ninefold.service.jobs.admission import Accepted, JobSpec, Prepared
-from ninefold.service.jobs.reading import to_document
 from ninefold.service.jobs.refusal import PromptRefused
 from ninefold.service.limits import Allowance
 from ninefold.service.problems import Problem

@@ -1,8 +1,7 @@
-"""Where a picture lies and is served, by who may see it.
+"""Where a picture lies in the store, by who may see it.
 
-The wider the audience, the more open the place: what everybody with the page's address may see has
-an address made from its content; what is for its owner alone has one of the job's; what nobody sees
-has none. Knows nothing of how it was judged.
+The wider the audience, the more open the place. Does not know how it was judged, nor the address
+that it is served at (`job_documents.picture_path`).
 """
 
 from ninefold.safety.image_policy import Audience
@@ -26,12 +25,3 @@ def key_of(audience: Audience, digest: str, extension: str) -> str:
     if audience is Audience.OWNER:
         return owner_key(digest, extension)
     return hidden_key(digest, extension)
-
-
-def path_of(audience: Audience, job_id: str, digest: str) -> str | None:
-    """Return the path of a picture's PNG, for those that it is shown to; None where for nobody."""
-    if audience >= Audience.SHARE_PAGE:
-        return f"/i/{digest}.png"
-    if audience is Audience.OWNER:
-        return f"/api/v1/jobs/{job_id}/own/{digest}.png"
-    return None

@@ -345,6 +345,6 @@ def _to_judged(picture: Picture, stored: StoredPicture, judgement: Judgement) ->
         "codes": list(picture.codes),
     }
     # As everybody is told of it; `routes/jobs.py` tells its owner more.
-    told = picture_rows.tell_audience(stored.digest, audience, judgement.reason)
+    told = picture_rows.tell_audience(audience, judgement.reason)
     event = {"index": picture.image_index, "hash": stored.digest, **told}
     return JudgedPicture(values, event, judgement)

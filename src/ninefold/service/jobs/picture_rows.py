@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ninefold.safety.fingerprint import is_copy
 from ninefold.safety.image_policy import Audience
-from ninefold.service.jobs.audiences import is_shown, path_of
+from ninefold.service.jobs.audiences import is_shown
 from ninefold.service.jobs.events import NewEvent
 from ninefold.service.jobs.picture_steps import Judgement
 from ninefold.service.jobs.transitions import Claim, report
@@ -95,7 +95,7 @@ async def set_audience(
         .returning(PictureRow.job_id)
     )
     job_ids = set((await connection.execute(statement)).scalars())
-    told = tell_audience(digest, audience, reason)
+    told = tell_audience(audience, reason)
     await connection.execute(
         update(JobEvent)
         .where(
@@ -108,12 +108,10 @@ async def set_audience(
     return job_ids
 
 
-def tell_audience(digest: str, audience: Audience, reason: str | None) -> Json:
+def tell_audience(audience: Audience, reason: str | None) -> Json:
     """Return what the event of a picture says of who may see it, as everybody is told."""
-    is_open = is_shown(audience, is_own=False)
     return {
-        "url": path_of(audience, "", digest) if is_open else None,
-        "hidden": not is_open,
+        "hidden": not is_shown(audience, is_own=False),
         "hidden_reason": reason,
         "audience": audience.label,
     }

@@ -20,9 +20,10 @@ from ninefold.service.documents import (
     ProblemDocument,
 )
 from ninefold.service.gateway import Gateway
+from ninefold.service.job_documents import picture_path
 from ninefold.service.jobs import transitions
 from ninefold.service.jobs.admission import JobSpec
-from ninefold.service.jobs.audiences import path_of
+from ninefold.service.jobs.audiences import is_shown
 from ninefold.service.jobs.events import MAX_SEQ, Event, read_events
 from ninefold.service.problems import MEDIA_TYPE, Problem, invalid, not_found
 from ninefold.service.store.database import reading
@@ -158,10 +159,12 @@ async def to_document(
 ) -> EventDocument:
     """Return an event as JSON, as `viewer` may see it; the last one carries the job as `job`."""
     members: dict[str, Any] = dict(event.data)
-    is_for_owner = members.get("audience") == Audience.OWNER.label
-    if is_for_owner and await gateway.reader.owner_of(job_id) == viewer:
-        path = path_of(Audience.OWNER, job_id, members["hash"])
-        members |= {"url": path, "hidden": False}
+    if "audience" in members:
+        audience = Audience.named(members["audience"])
+        is_own = audience is Audience.OWNER and await gateway.reader.owner_of(job_id) == viewer
+        is_visible = is_shown(audience, is_own=is_own)
+        path = picture_path(audience, job_id, members["hash"]) if is_visible else None
+        members |= {"url": path, "hidden": not is_visible}
     url = members.get("url")
     if isinstance(url, str) and url.startswith("/"):
         members["url"] = base_url(request, gateway) + url

@@ -1,4 +1,4 @@
-"""Jobs as documents: the row, its pictures, and where it is in the queue, as of now."""
+"""Jobs as the JSON of /api/v1: the row, its pictures with their addresses, and its place now."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from ninefold.service.documents import (
     PictureDocument,
     ProgressDocument,
 )
-from ninefold.service.jobs.audiences import is_shown, path_of
+from ninefold.service.jobs.audiences import is_shown
 from ninefold.service.jobs.estimate import expected_seconds
 from ninefold.service.jobs.load import place_of, read_capacity
 from ninefold.service.jobs.states import Status
@@ -141,7 +141,7 @@ def to_document(
 
 def _to_picture(row: RowMapping, prompt: str, base_url: str, *, is_own: bool) -> PictureDocument:
     audience = Audience.named(row["audience"])
-    path = path_of(audience, row["job_id"], row["hash"])
+    path = picture_path(audience, row["job_id"], row["hash"])
     is_hidden = not is_shown(audience, is_own=is_own)
     return PictureDocument(
         index=row["index"],
@@ -155,3 +155,16 @@ def _to_picture(row: RowMapping, prompt: str, base_url: str, *, is_own: bool) ->
         audience=audience.label,
         alt=f"{prompt}, picture {row['index'] + 1}",
     )
+
+
+def picture_path(audience: Audience, job_id: str, digest: str) -> str | None:
+    """Return the path of a picture's PNG, for those that it is shown to; None where for nobody.
+
+    What everybody with the page's address may see has an address made from its content; what is
+    for its owner alone has one of the job's.
+    """
+    if audience >= Audience.SHARE_PAGE:
+        return f"/i/{digest}.png"
+    if audience is Audience.OWNER:
+        return f"/api/v1/jobs/{job_id}/own/{digest}.png"
+    return None
