@@ -21,8 +21,9 @@ def codes_of_refusals() -> set[str]:
             if not isinstance(node, ast.Call) or not node.args:
                 continue
             made = ast.unparse(node.func) in ("Refusal", "super().__init__")
-            if made and isinstance(node.args[0], ast.Constant):
-                found.add(node.args[0].value)
+            first = node.args[0]
+            if made and isinstance(first, ast.Constant) and isinstance(first.value, str):
+                found.add(first.value)
     return found
 
 
