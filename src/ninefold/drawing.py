@@ -56,7 +56,7 @@ class Drawing:
     model_name: str
     model_sha256: str
     dtype: str
-    """Number format that the transformer ran in."""
+    """Number format that the transformer ran in, or the native backend, which has its own."""
     drawn_size: int
     """Side in pixels that the pictures were drawn at, before they were enlarged."""
     notices: tuple[str, ...]

@@ -19,7 +19,7 @@ from ninefold.devices import resolve_device, resolve_dtype
 from ninefold.drawing import Drawing, Picture, Preview, Progress
 from ninefold.engine.backend import Backend
 from ninefold.engine.backends import choose_backend, load_native, painter_kind
-from ninefold.engine.config import NATIVE_BACKENDS
+from ninefold.engine.config import DEFAULT_DTYPE, PLAIN, read_format
 from ninefold.engine.generate import NUM_SLOTS, generate_with_backend
 from ninefold.engine.loaded_model import LoadedModel
 from ninefold.engine.step_threads import StepThreads
@@ -46,22 +46,25 @@ class TextToImage:
         dtype: str,
         policy: PromptPolicy | None = None,
         threads: int | None = None,
+        *,
+        backend: str = PLAIN,
     ) -> None:
-        self.dtype = dtype
+        is_plain = backend == PLAIN
+        self.dtype = dtype if is_plain else backend
         self.threads = threads or torch.get_num_threads()
-        self._is_cpu = device.type == "cpu" or dtype in NATIVE_BACKENDS
+        self._is_cpu = device.type == "cpu" or not is_plain
         # An accelerator is waited for, which says nothing of the processor.
         self._step_threads = StepThreads(self.threads if self._is_cpu else 1)
         self.policy = policy
         self.dallebart: DalleBart | None = None
         self.backend: Backend | None = None
-        if dtype in NATIVE_BACKENDS:
-            config = read_config(folder)
-            choose_backend(dtype, config.dallebart, device)
-            self.backend = load_native(folder, dtype, config.vqgan.n_embed, NUM_SLOTS)
-        else:
+        if is_plain:
             self.dallebart = load_dallebart(folder, device, resolve_dtype(dtype))
-        parts = LoadedModel.load(folder, device, painter_kind(dtype))
+        else:
+            config = read_config(folder)
+            choose_backend(backend, config.dallebart, device)
+            self.backend = load_native(folder, backend, config.vqgan.n_embed, NUM_SLOTS)
+        parts = LoadedModel.load(folder, device, painter_kind(backend))
         self.config, self.reader, self.painter = parts.config, parts.reader, parts.painter
         self.vqgan, self.clip = self.painter.vqgan, self.painter.clip
         self.clip_reader = self.painter.clip_reader
@@ -71,8 +74,9 @@ class TextToImage:
         cls,
         model: str | Path = "pocket",
         device: str = "auto",
-        dtype: str = "float32",
+        dtype: str = DEFAULT_DTYPE,
         *,
+        backend: str | None = None,
         policy: PromptPolicy | None = None,
         threads: int | None = None,
     ) -> Self:
@@ -81,20 +85,23 @@ class TextToImage:
         Args:
             model: its name, such as "pocket", "mini" or "mega", or its folder.
             device: see `ninefold.devices.resolve_device`.
-            dtype: "float32", "bfloat16" or "float16", for the transformer; VQGAN and CLIP then
-                run in float32. Or one of the engine's native backends, "native-float32",
-                "native-bfloat16" or "native-int8", many times faster where it runs.
+            dtype: number format of the transformer, "float32", "bfloat16" or "float16"; VQGAN and
+                CLIP run in float32.
+            backend: "plain", or one of the native backends "native-float32", "native-bfloat16" and
+                "native-int8", which have number formats of their own and are many times faster
+                where they run. None takes the one that `dtype` names, or else "plain".
             policy: what prompts are asked before they are drawn; None draws every prompt.
             threads: of the processor, at most; None for PyTorch's own number. The pictures do not
                 depend on it.
 
         Raises:
-            UserError: there is no such model, device or number format.
+            UserError: there is no such model, device, number format or backend.
             CheckpointError: the model's files are damaged.
         """
-        if dtype not in NATIVE_BACKENDS:
-            resolve_dtype(dtype)
-        return cls(find_model(model), resolve_device(device), dtype, policy, threads)
+        dtype, backend = read_format(dtype, backend)
+        resolve_dtype(dtype)
+        place = resolve_device(device)
+        return cls(find_model(model), place, dtype, policy, threads, backend=backend)
 
     def draw(
         self,

@@ -207,7 +207,16 @@ def test_a_picture_of_a_native_backend_is_drawn_again_by_it(
     ninefold: RunInside, workplace: Path
 ) -> None:
     result = ninefold(
-        "draw", "a hat", "--model", "tiny", "--count", "1", "--dtype", "native-int8", "--out", "one"
+        "draw",
+        "a hat",
+        "--model",
+        "tiny",
+        "--count",
+        "1",
+        "--backend",
+        "native-int8",
+        "--out",
+        "one",
     )
     assert result.code == 0, result.err
     [path] = result.out.split()

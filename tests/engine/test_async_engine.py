@@ -229,7 +229,7 @@ def test_a_native_picture_is_the_same_alone_and_in_company(tiny_model: Path, bac
             assert bytes_of(together[-1]) == bytes_of(alone)
             assert alone.dtype == backend
 
-            library = TextToImage.load(tiny_model, "cpu", backend)
+            library = TextToImage.load(tiny_model, "cpu", backend=backend)
             assert bytes_of(library.draw("a hat", PARAMS)) == bytes_of(alone)
 
     in_time(run())

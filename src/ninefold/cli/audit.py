@@ -66,7 +66,7 @@ def bias(
     if threads:
         set_threads(threads)
     known = read_controls(packages)
-    artist = TextToImage.load(model, "cpu", dtype=_dtype_of(model, backend))
+    artist = TextToImage.load(model, "cpu", _format_of(model, backend))
     if artist.clip is None or artist.clip_reader is None:
         raise UserError(f"Model {artist.config.name!r} has no CLIP to look with.")
     total = seeds * (len(prompts()) + len(GENDERS))
@@ -116,17 +116,12 @@ def _places(model: str) -> tuple[Path, Path]:
     return docs, folder
 
 
-def _dtype_of(model: str, backend: str) -> str:
-    """Return the number format by which the library draws as a backend of the engine does."""
+def _format_of(model: str, backend: str) -> str:
+    """Return the format by which the library draws as a backend of the engine does."""
     from ninefold.checkpoints.model_folder import read_config
     from ninefold.checkpoints.registry import find_model
     from ninefold.devices import resolve_device
-    from ninefold.engine.backends import choose_backend
+    from ninefold.engine.backends import choose_backend, recipe_dtype
 
     config = read_config(find_model(model))
-    name = choose_backend(backend, config.dallebart, resolve_device("cpu")).name
-    return (
-        name
-        if name.startswith("native-")
-        else name.removeprefix("eager-").replace("eager", "float32")
-    )
+    return recipe_dtype(choose_backend(backend, config.dallebart, resolve_device("cpu")).name)

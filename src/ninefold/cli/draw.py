@@ -209,8 +209,16 @@ def draw(  # noqa: PLR0913 - one argument for each option
     dtype: Annotated[
         str | None,
         typer.Option(
-            help="Number format: float32, bfloat16 or float16; or a fast way to draw on a CPU: "
-            "native-float32, native-bfloat16 or native-int8.  [default: float32]",
+            help="Number format of the transformer: float32, bfloat16 or float16.  "
+            "[default: float32]",
+            rich_help_panel=_MACHINE,
+        ),
+    ] = None,
+    backend: Annotated[
+        str | None,
+        typer.Option(
+            help="plain, or a fast way to draw on a CPU: native-float32, native-bfloat16 or "
+            "native-int8.  [default: plain]",
             rich_help_panel=_MACHINE,
         ),
     ] = None,
@@ -261,6 +269,7 @@ def draw(  # noqa: PLR0913 - one argument for each option
         verbose=verbose,
         device=device,
         dtype=dtype,
+        backend=backend,
         threads=threads,
         server=server,
     )

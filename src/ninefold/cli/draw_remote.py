@@ -28,7 +28,18 @@ from ninefold.pictures.png import Recipe, parse_recipe
 KEY_VARIABLE = "NINEFOLD_API_KEY"
 """Environment variable with the service's API key, which others would see on the command line."""
 
-_HERE_ONLY = ("like", "policy", "sign", "sign_prompt", "key", "mark", "dtype", "threads", "verbose")
+_HERE_ONLY = (
+    "like",
+    "policy",
+    "sign",
+    "sign_prompt",
+    "key",
+    "mark",
+    "dtype",
+    "backend",
+    "threads",
+    "verbose",
+)
 _SEED_BITS = 32
 
 

@@ -14,7 +14,7 @@ from ninefold.cli.draw_files import Finish
 from ninefold.cli.draw_signing import prepare_signing
 from ninefold.cli.messages import shorten
 from ninefold.cli.prompts import gather_prompts
-from ninefold.engine.config import NATIVE_BACKENDS
+from ninefold.engine.config import DEFAULT_DTYPE, read_format
 from ninefold.errors import UserError
 from ninefold.generation.params import Completed, SamplingParams, complete, get_preset
 from ninefold.home import expand_user
@@ -25,8 +25,7 @@ from ninefold.safety.verdict import RefusedError
 from ninefold.text.prompt import clean_prompt
 
 DEFAULT_MODEL = "pocket"
-DEFAULT_DTYPE = "float32"
-DTYPES = ("float32", "bfloat16", "float16", *NATIVE_BACKENDS)
+DTYPES = ("float32", "bfloat16", "float16")
 """Names of the number formats; `ninefold.devices` knows what they are."""
 
 OWN_POLICY = "default"
@@ -68,6 +67,7 @@ class DrawOptions:
     verbose: bool = False
     device: str = "auto"
     dtype: str | None = None
+    backend: str | None = None
     threads: int | None = None
     server: str | None = None
 
@@ -92,6 +92,7 @@ class DrawPlan:
     preset: str | None
     """None for the model's own."""
     dtype: str
+    backend: str
     device: str
     out: Path
     has_grid: bool | None
@@ -138,12 +139,14 @@ def _read_prompts(options: DrawOptions) -> DrawPlan:
     SamplingParams.from_dict(settings)  # refuse what no model can draw
     if options.preset is not None:
         get_preset(options.preset)
+    dtype, backend = _read_format(options.dtype or DEFAULT_DTYPE, options.backend)
     return DrawPlan(
         prompts=prompts,
         model_folder=find_model(options.model or DEFAULT_MODEL),
         settings=settings,
         preset=options.preset,
-        dtype=_read_dtype(options.dtype or DEFAULT_DTYPE),
+        dtype=dtype,
+        backend=backend,
         device=options.device,
         threads=options.threads,
         out=read_folder_name(options.out),
@@ -165,7 +168,7 @@ def _read_original(options: DrawOptions) -> DrawPlan:
     settings = dict(recipe.settings)
     settings["seed"] = recipe.seed
     try:
-        dtype = _read_dtype(settings.pop(DTYPE_SETTING, DEFAULT_DTYPE))
+        dtype, backend = _read_format(settings.pop(DTYPE_SETTING, DEFAULT_DTYPE), None)
         if recipe.index not in SamplingParams.from_dict(settings).image_indices:
             raise UserError(f"they do not draw picture {recipe.index}.")
         clean_prompt(recipe.prompt, "Its prompt")
@@ -181,6 +184,7 @@ def _read_original(options: DrawOptions) -> DrawPlan:
         settings=settings,
         preset=None,
         dtype=dtype,
+        backend=backend,
         device=options.device,
         threads=options.threads,
         out=read_folder_name(options.out),
@@ -261,10 +265,12 @@ def _ask_policy(
     return policy
 
 
-def _read_dtype(name: Setting) -> str:
-    if name not in DTYPES:
+def _read_format(name: Setting, backend: str | None) -> tuple[str, str]:
+    """Return number format and backend; recipes name a native backend where its format would be."""
+    dtype, backend = read_format(str(name), backend)
+    if dtype not in DTYPES:
         raise UserError(f"{name!r} is not a number format; use {', '.join(DTYPES)}.")
-    return str(name)
+    return dtype, backend
 
 
 def read_folder_name(name: str) -> Path:

@@ -15,6 +15,7 @@ from ninefold.cli.draw_request import DrawPlan, Original
 from ninefold.cli.messages import shorten, tell
 from ninefold.cli.progress import progress_bar
 from ninefold.drawing import Drawing, Picture, Progress
+from ninefold.engine.config import DEFAULT_DTYPE, PLAIN
 from ninefold.errors import NinefoldError, UserError
 from ninefold.generation.params import Completed
 from ninefold.pictures.grid import grid
@@ -38,6 +39,7 @@ def run(request: DrawPlan) -> None:
                 request.model_folder,
                 request.device,
                 request.dtype,
+                backend=request.backend,
                 policy=request.policy,
                 threads=request.threads,
             )
@@ -170,7 +172,8 @@ def _memory_explained(request: DrawPlan) -> Iterator[None]:
         is_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
         if not is_memory and "can't allocate memory" not in text:
             raise
-        formats = "" if request.dtype != "float32" else ", --dtype bfloat16"
+        can_be_smaller = request.dtype == DEFAULT_DTYPE and request.backend == PLAIN
+        formats = ", --dtype bfloat16" if can_be_smaller else ""
         raise NinefoldError(
             "There is not enough memory to draw this; use a smaller model, fewer --candidates"
             f"{formats}, or another --device."

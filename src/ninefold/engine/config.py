@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 
+from ninefold.errors import UserError
+
+PLAIN = "plain"
+"""The plain loop of `generation/`, which every backend must equal; the library draws by it."""
+
 NATIVE_BACKENDS = ("native-float32", "native-bfloat16", "native-int8")
 """The C++ module in three number formats."""
 
@@ -14,6 +19,35 @@ BACKENDS = (
     *NATIVE_BACKENDS,
 )
 """`eager` is PyTorch: exact in float32, on any device, or in half the memory; `auto` chooses."""
+
+LIBRARY_BACKENDS = (PLAIN, *NATIVE_BACKENDS)
+"""What `TextToImage` and `ninefold draw` can draw with."""
+
+DEFAULT_DTYPE = "float32"
+
+
+def read_format(dtype: str, backend: str | None) -> tuple[str, str]:
+    """Return the number format and the backend that a person asks for.
+
+    Recipes hold one name for both, such as `native-int8`, and so may `dtype`: a native backend has
+    a format of its own.
+
+    Args:
+        dtype: a number format of the plain loop, unchecked, or a native backend.
+        backend: one of `LIBRARY_BACKENDS`; None for what `dtype` says.
+
+    Raises:
+        UserError: there is no such backend, or it does not go with that number format.
+    """
+    if dtype in NATIVE_BACKENDS and backend in (None, dtype):
+        dtype, backend = DEFAULT_DTYPE, dtype
+    if backend is None:
+        return dtype, PLAIN
+    if backend not in LIBRARY_BACKENDS:
+        raise UserError(f"There is no backend {backend!r}; use {', '.join(LIBRARY_BACKENDS)}.")
+    if backend != PLAIN and dtype != DEFAULT_DTYPE:
+        raise UserError(f"Backend {backend!r} has a number format of its own; leave out {dtype!r}.")
+    return dtype, backend
 
 
 @dataclass(frozen=True)

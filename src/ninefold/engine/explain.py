@@ -96,7 +96,7 @@ def advise(machine: MachineReport) -> list[str]:
         advice += _advise_eager(machine)
     elif machine.backend == "native-bfloat16":
         advice.append(
-            "Eight bits are faster: draw with `--dtype native-int8`, serve with "
+            "Eight bits are faster: draw with `--backend native-int8`, serve with "
             "NINEFOLD_BACKEND=native-int8. Pictures change a little, more at strong guidance."
         )
     if limit := os.environ.get(LIMIT_VARIABLE):
