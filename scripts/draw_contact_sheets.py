@@ -31,13 +31,13 @@ COLOURS = 192
 FOLDER = Path(__file__).parent.parent / "docs" / "pictures"
 
 
-def draw_sheet(painter: TextToImage, prompts: Sequence[str], path: Path) -> None:
+def draw_sheet(model: TextToImage, prompts: Sequence[str], path: Path) -> None:
     """Draw nine pictures of each prompt and save them as one contact sheet."""
-    params = dataclasses.replace(get_preset(painter.config.preset).params, seed=1)
+    params = dataclasses.replace(get_preset(model.config.preset).params, seed=1)
     rows = []
     for prompt in prompts:
         started = time.perf_counter()
-        drawing = painter.draw(prompt, params)
+        drawing = model.draw(prompt, params)
         rows.append((prompt, [picture.image for picture in drawing.pictures]))
         print(f"{prompt}: {time.perf_counter() - started:.1f} s", flush=True)
     page = contact_sheet(rows, picture_size=96 if len(rows) < HALF else 64)
@@ -47,9 +47,9 @@ def draw_sheet(painter: TextToImage, prompts: Sequence[str], path: Path) -> None
 def main() -> None:
     """Draw all sheets."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    painter = TextToImage.load("pocket")
+    model = TextToImage.load("pocket")
     for name, prompts in SHEETS.items():
-        draw_sheet(painter, prompts, FOLDER / f"{name}.png")
+        draw_sheet(model, prompts, FOLDER / f"{name}.png")
 
 
 if __name__ == "__main__":

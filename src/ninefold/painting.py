@@ -37,7 +37,7 @@ class Painter:
         """Paint the codes (N,) of one picture, and score it where there are a prompt and a CLIP.
 
         Raises:
-            NinefoldError: the network gave something that is no number.
+            NinefoldError: the network gave NaN or infinite pixels.
         """
         pixels = decode_picture(self.vqgan, codes)
         score = None if prompt is None else self._score(pixels, prompt)
@@ -47,7 +47,7 @@ class Painter:
         """Paint codes (count, N) as pictures that run into each other; they have no scores.
 
         Raises:
-            NinefoldError: the network gave something that is no number.
+            NinefoldError: the network gave NaN or infinite pixels.
         """
         side, size = math.isqrt(len(codes)), self.config.picture_size
         square = self._enlarge(decode_square(self.vqgan, codes), side)

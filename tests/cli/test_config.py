@@ -36,7 +36,7 @@ def test_secrets_are_masked(ninefold: RunInside, monkeypatch: pytest.MonkeyPatch
     ("name", "value", "message"),
     [
         ("NINEFOLD_MODEL", "nothing", "no model 'nothing'"),
-        ("NINEFOLD_ANONYMOUS_RATE", "often", "is no rate"),
+        ("NINEFOLD_ANONYMOUS_RATE", "often", "is not a valid rate"),
         ("NINEFOLD_LIMITS_STORAGE", "gopher://x", "NINEFOLD_LIMITS_STORAGE"),
         ("NINEFOLD_PICTURES_URL", "gopher://x", "NINEFOLD_PICTURES_URL"),
         ("DATABASE_URL", "sqlite:///x", "PostgreSQL"),

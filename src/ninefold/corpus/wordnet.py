@@ -1,4 +1,4 @@
-"""The nouns of WordNet: which words name a kind of which thing.
+"""The nouns of WordNet: which things a word names a kind of.
 
 Reads the plain files of WordNet 3.0 as Debian's `wordnet-base` installs them (format: wndb(5WN)).
 """

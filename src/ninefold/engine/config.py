@@ -71,7 +71,7 @@ class EngineConfig:
     max_waiting_images: int = 4096
     """Pictures that may wait for a slot; bounds the memory of the queue."""
     max_pending_previews: int = 9
-    """Previews that wait to be painted; what comes on top takes the place of the oldest."""
+    """Previews that wait to be painted; when full, the oldest is dropped."""
     num_threads: int | None = None
     """Processor threads for decoding and painting together; None for PyTorch's own number."""
 

@@ -1,4 +1,4 @@
-"""Real pictures of which is known what they show, to check how well it is seen.
+"""Real pictures with known content, to check how well a judge recognises it.
 
 They are emoji of men and women at work in every tone, and of things, from the sets that pocket's
 corpus is made of. The corpus leaves tones out, so the model has seen none of those.

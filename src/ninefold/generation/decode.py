@@ -28,7 +28,7 @@ def decode_picture(vqgan: VQGAN, codes: Tensor) -> Pixels:
     Pixels are `value · 255` with the fraction cut off, not rounded, as in both references.
 
     Raises:
-        NinefoldError: the network gave something that is no number.
+        NinefoldError: the network gave NaN or infinite pixels.
     """
     device = vqgan.quantize.embedding.weight.device
     with torch.inference_mode():
@@ -67,7 +67,7 @@ def decode_preview(vqgan: VQGAN, codes: Tensor, length: int) -> Pixels:
 
     Raises:
         ValueError: there is no code yet, or there are too many.
-        NinefoldError: the network gave something that is no number.
+        NinefoldError: the network gave NaN or infinite pixels.
     """
     side = math.isqrt(length)
     filled = fill_codes(codes, length).view(side, side)
@@ -86,7 +86,7 @@ def decode_square(vqgan: VQGAN, codes: Tensor) -> Pixels:
 
     The code grids are laid side by side, row by row, and decoded at once. Convolutions,
     normalisation and attention then reach across the borders inside the square; its outer border is
-    not wrapped around, so it is no tile to repeat. The idea is that of min-dalle's `is_seamless`,
+    not wrapped around, so the picture does not tile. The idea is that of min-dalle's `is_seamless`,
     which lays the pictures column by column.
 
     Args:
@@ -95,7 +95,7 @@ def decode_square(vqgan: VQGAN, codes: Tensor) -> Pixels:
 
     Raises:
         ValueError: `count` is not a square.
-        NinefoldError: the network gave something that is no number.
+        NinefoldError: the network gave NaN or infinite pixels.
     """
     count, length = codes.shape
     side, grid = math.isqrt(count), math.isqrt(length)

@@ -21,7 +21,7 @@ def score_pictures(
         clip: the judge.
         pixels: (B, 3, H, W) floats in [0, 1], of any size.
         text_ids: (T,) or (1, T) for one text, or (B, T) for a text a picture; int64.
-        text_mask: of the same shape, False for padding; None where padding is on the right only.
+        text_mask: of the same shape, False for padding; not needed with right padding.
 
     Returns:
         (B,) float32, cosine × exp(logit_scale): `logits_per_image` of the published model.

@@ -1,7 +1,7 @@
 """Group commit: what is asked for while a transaction runs is accepted together in the next.
 
-Each who asks is answered after the commit of their own job, as if alone, and what goes wrong with
-one is nobody else's matter. A burst waits for the database as seldom as that allows.
+Each request is answered after the commit of its own job, as if it were alone, and a failure of one
+request fails no other. So a burst waits for few commits.
 """
 
 import asyncio

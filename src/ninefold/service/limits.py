@@ -52,7 +52,7 @@ class _InMemory(MemoryStorage):
     """The library's storage in memory, which forgets what is past once a minute.
 
     The library's own does at each hit, and hands every key that it knows to a thread for it, so
-    that a burst of different prompts costs in the square.
+    that a burst is quadratic in distinct prompts.
     """
 
     def __init__(self) -> None:
@@ -341,7 +341,7 @@ def parse_rate(text: str) -> RateLimitItem:
     try:
         return parse(text)
     except ValueError:
-        raise UserError(f"{text!r} is no rate; write one such as 60/minute.") from None
+        raise UserError(f"{text!r} is not a valid rate; write one such as 60/minute.") from None
 
 
 def too_many(allowance: Allowance) -> Refusal:

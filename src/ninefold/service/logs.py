@@ -40,7 +40,7 @@ TELLING = (AssertionError, AttributeError, ImportError, MemoryError, TypeError)
 
 MAX_FRAMES = 20
 MAX_ERRORS = 8
-"""Most errors that are told of one that was raised from others."""
+"""Longest chain of causes that is logged for an error."""
 MAX_CHARACTERS = 2000
 """Of one string."""
 

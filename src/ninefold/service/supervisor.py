@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -20,6 +20,7 @@ from sqlalchemy import URL
 
 from ninefold.errors import UserError
 from ninefold.private_place import make_private
+from ninefold.service.backoff import pauses
 from ninefold.service.data_folder import open_data_folder
 from ninefold.service.descriptors import raise_descriptors
 from ninefold.service.disk import Ballast
@@ -44,7 +45,7 @@ BALLAST_BYTES = 48 * 2**20
 
 _BACKLOG = 2048
 _LOOK_EVERY_S = 0.2
-_LONGEST_PAUSE_S = 10.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 10.0
 _WELL_AFTER_S = 30.0
 _log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class Supervisor:
         self._settings = settings
         self._environment = dict(environment)
         self._children: dict[str, Child] = {}
-        self._failures: dict[str, int] = {}
+        self._pauses: dict[str, Iterator[float]] = {}
         self._start_again_at: dict[str, float] = {}
         self._is_stopping = False
 
@@ -154,16 +155,16 @@ class Supervisor:
         code = child.process.poll()
         if code is None:
             if time.monotonic() - child.started_at > _WELL_AFTER_S:
-                self._failures.pop(child.role, None)
+                self._pauses.pop(child.role, None)
             return
         os.close(child.lifeline)
         del self._children[child.role]
         if code == USER_MISTAKE:
             raise UserError(f"The {child.role} cannot run; what it said above tells why.")
-        failures = self._failures.get(child.role, 0)
-        self._failures[child.role] = failures + 1
-        pause = min(_LONGEST_PAUSE_S, 0.25 * 2**failures)
-        self._start_again_at[child.role] = time.monotonic() + pause
+        pause_s = next(
+            self._pauses.setdefault(child.role, pauses(_FIRST_PAUSE_S, _LONGEST_PAUSE_S))
+        )
+        self._start_again_at[child.role] = time.monotonic() + pause_s
         _log.warning("the %s ended with code %d; it is started again", child.role, code)
 
     def _stop_children(self) -> None:

@@ -35,7 +35,7 @@ _SEED_BITS = 32  # JavaScript keeps numbers of 53 bits, and a person can type 32
 
 @dataclass(frozen=True)
 class JobSpec:
-    """What somebody asks for, whatever the surface."""
+    """What a client asks for, on whichever surface."""
 
     prompt: str
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class Accepted:
 
 
 class Admission:
-    """Takes prompts in."""
+    """Checks job specs and places their jobs in the queue."""
 
     def __init__(
         self, settings: Settings, facts: ModelFacts, policy: PromptCheck, queue: Queue
@@ -150,7 +150,7 @@ class Admission:
 
         Args:
             connection: in a transaction.
-            asked: what is wished for by whom, in order.
+            asked: checked jobs and their requesters, in order.
 
         Returns:
             For each the job, or the refusal that its wait would be too long for the tier

@@ -344,7 +344,7 @@ def _to_judged(picture: Picture, stored: StoredPicture, judgement: Judgement) ->
         "score": picture.score,
         "codes": list(picture.codes),
     }
-    # As everybody is told of it; `routes/jobs.py` tells its owner more.
+    # For everybody; `routes/jobs.py` shows its owner more.
     told = picture_rows.tell_audience(audience, judgement.reason)
     event = {"index": picture.image_index, "hash": stored.digest, **told}
     return JudgedPicture(values, event, judgement)

@@ -45,7 +45,7 @@ def part_of_network(cost: int, others: int) -> NetworkPart:
 
     Args:
         cost: see `cost_of`.
-        others: visitors of the network who have, beside the one who asks.
+        others: how many other visitors of the network have waiting jobs.
     """
     return NetworkPart(
         delay=others // NETWORK_SHARES * cost,

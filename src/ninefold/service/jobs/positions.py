@@ -1,7 +1,7 @@
-"""Tells waiting jobs where they are: a round every second or two, in one process at a time.
+"""Sends waiting jobs their positions: a round every second or two, in one process at a time.
 
-A job hears of each change near the front, and of larger ones, and more seldom, further back: a long
-queue that moves fast would otherwise write rows, and wake streams, all the time.
+Near the front every change is sent; further back only larger changes, and less often. Otherwise a
+long queue that moves fast would write rows and wake streams all the time.
 """
 
 from datetime import datetime, timedelta

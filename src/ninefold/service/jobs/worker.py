@@ -1,7 +1,7 @@
-"""A worker: takes jobs from the queue when slots are free, draws them, and says that it is alive.
+"""A worker: takes jobs from the queue when slots are free, draws them, and sends heartbeats.
 
-It holds a job only as long as its heartbeat is heard; what it writes later is refused by the
-fencing token. Told to stop, it takes nothing new, finishes what it can, and puts the rest back.
+It holds a job only while its heartbeat is recent; later writes are refused by the fencing token.
+When it is told to stop, it takes no new job, finishes what it can, and puts the rest back.
 """
 
 import asyncio

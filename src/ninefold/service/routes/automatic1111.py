@@ -64,7 +64,7 @@ router = APIRouter(prefix="/sdapi/v1", tags=["automatic1111"], include_in_schema
 
 
 async def _get_user(request: Request, gateway: TheGateway) -> Requester:
-    """Return who asks; without a key it is the address, since these clients keep no cookies."""
+    """Return the requester: by API key, else by address, since these clients keep no cookies."""
     requester = await identify(request, gateway)
     if requester.tier.name != "anonymous":
         return requester

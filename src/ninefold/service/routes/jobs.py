@@ -75,7 +75,7 @@ async def create_job(
 async def read_job(
     job_id: JobId, request: Request, response: Response, gateway: TheGateway
 ) -> JobDocument:
-    """Return a job as it is now, as who asks may see it."""
+    """Return a job as it is now, as the requester may see it."""
     response.headers["Cache-Control"] = "private, no-cache"
     return await find_job(gateway, request, job_id, await read_viewer(request, gateway))
 

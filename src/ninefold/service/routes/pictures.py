@@ -138,7 +138,7 @@ async def read_picture_with_recipe(
 async def _find_picture(
     gateway: Gateway, request: Request, job_id: str, digest: str
 ) -> PictureDocument:
-    """Return a picture of a job that is shown to who asks, or raise the problem that none is."""
+    """Return a picture of a job that the requester may see, or raise `not_found`."""
     job = await find_job(gateway, request, job_id, await read_viewer(request, gateway))
     for picture in job.pictures:
         if picture.hash == digest and not picture.hidden:
@@ -283,7 +283,7 @@ async def load_grid(gateway: Gateway, job: JobDocument, extension: str) -> bytes
         try:
             await gateway.objects.put(key, data, patience_s=0)
         except StorageError:
-            return data  # it is made again for the next who asks
+            return data  # the next request makes it again
         await _require_unchanged(gateway, job, key)
     gateway.cache.put(key, data)
     return data

@@ -38,7 +38,7 @@ async def draw(
 
     Args:
         gateway: the service's.
-        request: who asks; absolute addresses are as it has them.
+        request: gives absolute addresses their host.
         requester: the same, as the limits know them.
         spec: what to draw.
         patience_s: how long the surface's clients hold a connection, in seconds.

@@ -22,6 +22,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from ninefold.errors import NinefoldError, UserError
 from ninefold.private_place import make_private
+from ninefold.service.backoff import pauses
 
 FOLDER = "pictures"
 """Name of the pictures' folder in the data folder."""
@@ -261,14 +262,13 @@ class Objects:
         self, attempt: Callable[[], Awaitable[_Result]], patience_s: float | None
     ) -> _Result:
         until = time.monotonic() + (self._patience_s if patience_s is None else patience_s)
-        pause = _FIRST_PAUSE_S
-        while True:
+        for pause_s in pauses(_FIRST_PAUSE_S, _LONGEST_PAUSE_S):
             try:
                 return await attempt()
             except (BaseError, OSError) as error:
-                if time.monotonic() + pause > until:
+                if time.monotonic() + pause_s > until:
                     raise StorageError(
                         "The pictures' store refused a picture for too long."
                     ) from error
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE_S)
+            await asyncio.sleep(pause_s)
+        raise AssertionError("pauses do not end")

@@ -14,6 +14,8 @@ import psycopg
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from ninefold.service.backoff import pauses
+
 _Result = TypeVar("_Result")
 
 PATIENCE_S = 60.0
@@ -71,12 +73,11 @@ async def retrying(
         Exception: what `work` raises otherwise, or at last.
     """
     until = time.monotonic() + patience_s
-    pause = _FIRST_PAUSE_S
-    while True:
+    for pause_s in pauses(_FIRST_PAUSE_S, _LONGEST_PAUSE_S):
         try:
             return await work()
         except Exception as error:
-            if not is_away(error) or time.monotonic() + pause > until:
+            if not is_away(error) or time.monotonic() + pause_s > until:
                 raise
-        await asyncio.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE_S)
+        await asyncio.sleep(pause_s)
+    raise AssertionError("pauses do not end")
