@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from itsdangerous import URLSafeSerializer
 
+from ninefold.service import limits as limits_module
 from ninefold.service.limits import RateLimits
 from ninefold.service.refusals import Refusal
 from ninefold.service.visitors import (
@@ -210,3 +211,18 @@ async def test_requests_that_are_rejected_use_up_nothing(make_settings: MakeSett
         assert answers == ["accepted"] * 3
     assert await all_of(limits, visitor("four", network="first"), "x") == ["rate_limited"]
     assert await all_of(limits, visitor("five", network="second"), "pp") == ["accepted"] * 2
+
+
+@pytest.mark.parametrize(("rest_s", "kept"), [(3600.0, True), (0.0, False)])
+async def test_hits_that_are_past_are_forgotten_after_a_rest_and_not_at_each_hit(
+    monkeypatch: pytest.MonkeyPatch, rest_s: float, kept: bool
+) -> None:
+    monkeypatch.setattr(limits_module, "_FORGETTING_S", rest_s)
+    storage = limits_module._InMemory()
+    assert await storage.acquire_entry("past", 9, 0)
+    for _ in range(3):
+        assert await storage.acquire_entry("new", 9, 3600)
+        if isinstance(storage.timer, asyncio.Task):
+            await storage.timer
+    assert ("past" in storage.events) is kept
+    assert len(storage.events["new"]) == 3

@@ -48,21 +48,35 @@ _FORGETTING_S = 60.0
 _MEMORY = "async+memory://"
 
 
+class _Rest:
+    """Stands for a timer of the library's that runs for some seconds and does nothing."""
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+
+    def done(self) -> bool:
+        """Whether the seconds have passed."""
+        return time.monotonic() >= self._until
+
+    def cancel(self) -> None:
+        """End at once."""
+        self._until = 0.0
+
+
 class _InMemory(MemoryStorage):
     """The library's storage in memory, which forgets what is past once a minute.
 
-    The library's own does at each hit, and hands every key that it knows to a thread for it, so
-    that a burst is quadratic in distinct prompts.
+    The library's own begins to forget at each hit unless its `timer` still runs, and hands every
+    key that it knows to a thread for it, so that a burst is quadratic in distinct prompts. Here the
+    timer is followed by a rest.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.forgets_at = time.monotonic() + _FORGETTING_S
-
-    async def _MemoryStorage__schedule_expiry(self) -> None:  # noqa: N802 - the library's name
-        if time.monotonic() >= self.forgets_at:
-            self.forgets_at = time.monotonic() + _FORGETTING_S
-            await super()._MemoryStorage__schedule_expiry()  # type: ignore[misc]  # private
+    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """Count hits of a key, as the library does."""
+        timer: object = self.timer
+        if timer is None or (isinstance(timer, asyncio.Task) and timer.done()):
+            self.timer = _Rest(_FORGETTING_S)  # type: ignore[assignment]  # of a task it uses these two
+        return await super().acquire_entry(key, limit, expiry, amount)
 
 
 @dataclass(frozen=True)
