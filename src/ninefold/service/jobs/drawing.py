@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ninefold.drawing import Drawing, Picture, Preview
 from ninefold.engine.request import (
@@ -49,7 +49,7 @@ from ninefold.service.store.objects import (
     content_hash,
     preview_key,
 )
-from ninefold.service.store.retry import retrying
+from ninefold.service.store.retry import in_transaction, retrying
 
 PROGRESS_PAUSE_S = 0.5
 """Seconds between two events of progress."""
@@ -214,12 +214,10 @@ class JobDrawing:
             else:
                 await self._put(stored, judgement)
                 judged.append(_to_judged(picture, stored, judgement))
-
-        async def write() -> list[JudgedPicture] | None:
-            async with self._context.database.begin() as connection:
-                return await picture_rows.add_pictures(connection, self._held, judged)
-
-        added = await retrying(write)
+        added = await in_transaction(
+            self._context.database,
+            lambda connection: picture_rows.add_pictures(connection, self._held, judged),
+        )
         self._require_held(added is not None)
         await self._make_sure(judged, removed)
         for each in added or ():
@@ -258,12 +256,12 @@ class JobDrawing:
 
     async def _take_back(self, digest: str) -> None:
         reason = picture_rows.REMOVED
-
-        async def write() -> None:
-            async with self._context.database.begin() as connection:
-                await picture_rows.set_audience(connection, digest, Audience.NOBODY, reason)
-
-        await retrying(write)
+        await in_transaction(
+            self._context.database,
+            lambda connection: picture_rows.set_audience(
+                connection, digest, Audience.NOBODY, reason
+            ),
+        )
         for extension in EXTENSIONS:
             for place in PLACES.values():
                 await self._context.objects.delete(place(digest, extension))
@@ -283,20 +281,19 @@ class JobDrawing:
         order = [picture.image_index for picture in drawing.pictures] if is_ranked else []
         notices = list(dict.fromkeys([*self._held.notices, *drawing.notices]))
 
-        async def write() -> bool:
-            async with self._context.database.begin() as connection:
-                if order and not await picture_rows.rank_pictures(connection, self._held, order):
-                    return False
-                return await transitions.end(
-                    connection,
-                    self._held.job_id,
-                    Status.DONE,
-                    only_if=self._held.holds(),
-                    notices=notices,
-                    done_codes=transitions.ALL_CODES,
-                )
+        async def end(connection: AsyncConnection) -> bool:
+            if order and not await picture_rows.rank_pictures(connection, self._held, order):
+                return False
+            return await transitions.end(
+                connection,
+                self._held.job_id,
+                Status.DONE,
+                only_if=self._held.holds(),
+                notices=notices,
+                done_codes=transitions.ALL_CODES,
+            )
 
-        self._require_held(await retrying(write))
+        self._require_held(await in_transaction(self._context.database, end))
 
     def _drawing_of(self, picture: Picture) -> Drawing:
         """Return the drawing as far as a picture's recipe needs it, before it is finished."""
@@ -313,11 +310,12 @@ class JobDrawing:
         )
 
     async def _report(self, events: Sequence[NewEvent], **values: object) -> None:
-        async def write() -> bool:
-            async with self._context.database.begin() as connection:
-                return await transitions.report(connection, self._held, events, **values)
-
-        self._require_held(await retrying(write))
+        self._require_held(
+            await in_transaction(
+                self._context.database,
+                lambda connection: transitions.report(connection, self._held, events, **values),
+            )
+        )
 
     def _require_held(self, is_held: bool) -> None:
         if not is_held:

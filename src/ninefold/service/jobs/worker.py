@@ -24,7 +24,7 @@ from ninefold.service.jobs.transitions import Claim
 from ninefold.service.settings import Settings
 from ninefold.service.store.notifications import CANCELLED_JOBS, listen
 from ninefold.service.store.objects import StorageError
-from ninefold.service.store.retry import is_away, retrying
+from ninefold.service.store.retry import in_transaction, is_away, retrying
 from ninefold.service.visitors import new_id
 
 POLL_S = 2.0
@@ -141,20 +141,21 @@ class Worker:
             if is_away(error):
                 raise
             _log.exception("a job could not be read", extra={"job_id": ticket.job_id})
-
-            async def write() -> bool:
-                async with self._context.database.begin() as connection:
-                    return await transitions.fail_unread(connection, ticket.job_id, ticket.attempt)
-
-            await retrying(write)
+            await in_transaction(
+                self._context.database,
+                lambda connection: transitions.fail_unread(
+                    connection, ticket.job_id, ticket.attempt
+                ),
+            )
             await retrying(lambda: self._queue.consume(ticket))
 
     async def _begin(self, ticket: Ticket) -> None:
-        async def write() -> Claim | None:
-            async with self._context.database.begin() as connection:
-                return await transitions.claim(connection, ticket.job_id, ticket.attempt, self.id)
-
-        held = await retrying(write)
+        held = await in_transaction(
+            self._context.database,
+            lambda connection: transitions.claim(
+                connection, ticket.job_id, ticket.attempt, self.id
+            ),
+        )
         await retrying(lambda: self._queue.consume(ticket))
         if held is None:
             return
@@ -216,22 +217,20 @@ class Worker:
         )
         if not verdict.is_refused:
             return False
-
-        async def write() -> bool:
-            async with self._context.database.begin() as connection:
-                return await transitions.refuse(connection, held, verdict)
-
-        await retrying(write, math.inf)
+        await in_transaction(
+            self._context.database,
+            lambda connection: transitions.refuse(connection, held, verdict),
+            math.inf,
+        )
         return True
 
     async def _fail(self, held: Claim, error: NinefoldError) -> None:
         code = "cannot_draw" if isinstance(error, UserError) else "drawing_failed"
-
-        async def write() -> bool:
-            async with self._context.database.begin() as connection:
-                return await transitions.fail(connection, held, code, str(error))
-
-        await retrying(write, math.inf)
+        await in_transaction(
+            self._context.database,
+            lambda connection: transitions.fail(connection, held, code, str(error)),
+            math.inf,
+        )
 
     async def _put_back(
         self,
@@ -241,19 +240,19 @@ class Worker:
         counts: bool = True,
         patience_s: float = math.inf,
     ) -> None:
-        async def write() -> bool:
-            async with self._context.database.begin() as connection:
-                return await transitions.put_back(
-                    connection,
-                    self._queue,
-                    held.job_id,
-                    held.attempt,
-                    max_attempts=self._settings.max_attempts,
-                    delay_s=delay_s,
-                    counts=counts,
-                )
-
-        await retrying(write, patience_s)
+        await in_transaction(
+            self._context.database,
+            lambda connection: transitions.put_back(
+                connection,
+                self._queue,
+                held.job_id,
+                held.attempt,
+                max_attempts=self._settings.max_attempts,
+                delay_s=delay_s,
+                counts=counts,
+            ),
+            patience_s,
+        )
 
     async def _drain(self) -> None:
         tasks = list(self._held)

@@ -13,6 +13,7 @@ import procrastinate.exceptions
 import psycopg
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ninefold.service.backoff import pauses
 
@@ -81,3 +82,21 @@ async def retrying(
                 raise
         await asyncio.sleep(pause_s)
     raise AssertionError("pauses do not end")
+
+
+async def in_transaction(
+    database: AsyncEngine,
+    work: Callable[[AsyncConnection], Awaitable[_Result]],
+    patience_s: float = PATIENCE_S,
+) -> _Result:
+    """Return what `work` returns in a transaction of its own, tried again as `retrying` does.
+
+    Raises:
+        Exception: what `work` raises otherwise, or at last.
+    """
+
+    async def attempt() -> _Result:
+        async with database.begin() as connection:
+            return await work(connection)
+
+    return await retrying(attempt, patience_s)
