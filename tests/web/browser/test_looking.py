@@ -64,7 +64,7 @@ def test_a_picture_is_downloaded_under_a_name_that_tells_what_it_is(
     page = visit().page(f"/g/{job['id']}")
     open_picture(page, 0)
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download").click()
+        page.get_by_role("link", name="Download", exact=True).click()
     number = job["pictures"][0]["index"] + 1
     assert download.value.suggested_filename == f"a-red-apple-{number}.png"
     download.value.save_as(tmp_path / "picture.png")
