@@ -10,17 +10,23 @@ from PIL import Image
 
 from ninefold.errors import UserError
 from ninefold.evaluation.bias import (
-    GENDER,
-    MIN_CONTROL,
     QUESTIONS,
-    SKIN,
     Audit,
     audit_bias,
     prompts,
 )
 from ninefold.evaluation.bias_controls import Control
 from ninefold.evaluation.bias_plot import plot_audit
-from ninefold.evaluation.bias_skin import DARK, LIGHT, MEDIUM, NONE, YELLOW
+from ninefold.evaluation.bias_words import (
+    DARK,
+    GENDER,
+    LIGHT,
+    MEDIUM,
+    MIN_CONTROL,
+    NONE,
+    SKIN,
+    YELLOW,
+)
 from ninefold.pipeline import TextToImage
 from tests.safety.conftest import sketch
 

@@ -8,7 +8,8 @@ import pytest
 from ninefold.corpus.sources import PICTURE_SOURCES
 from ninefold.errors import CheckpointError
 from ninefold.evaluation.bias_controls import SIZE, read_controls
-from ninefold.evaluation.bias_skin import DARK, LIGHT, NONE, YELLOW, skin_of
+from ninefold.evaluation.bias_skin import skin_of
+from ninefold.evaluation.bias_words import DARK, LIGHT, NONE, YELLOW
 
 FACE = '<circle cx="16" cy="16" r="15" fill="{}"/>'
 ICONS = {

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from ninefold.evaluation.bias_skin import DARK, LIGHT, MEDIUM, NONE, YELLOW, skin_of, to_lab
+from ninefold.evaluation.bias_skin import skin_of, to_lab
+from ninefold.evaluation.bias_words import DARK, LIGHT, MEDIUM, NONE, YELLOW
 
 
 def face(skin: str, hair: str = "#3d2e24", ground: str = "white") -> Image.Image:

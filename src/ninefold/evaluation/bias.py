@@ -20,7 +20,8 @@ from PIL import Image
 
 from ninefold.errors import UserError
 from ninefold.evaluation.bias_controls import Control
-from ninefold.evaluation.bias_skin import SKINS, skin_of
+from ninefold.evaluation.bias_skin import skin_of
+from ninefold.evaluation.bias_words import GENDER, MIN_CONTROL, SKIN, SKINS
 from ninefold.models.clip import CLIP
 from ninefold.safety.fingerprint import fingerprint, is_copy
 from ninefold.text.reader import ClipReader
@@ -45,16 +46,11 @@ OCCUPATIONS = (
 )
 TRAITS = ("happy", "angry", "attractive", "poor", "rich", "clever", "emotional", "strong")
 
-GENDER, SKIN = "apparent gender", "skin tone"
-
 GENDERS = ("a man", "a woman")
 """Descriptions of which CLIP chooses one; they are the prompts of its controls too."""
 
 QUESTIONS: Mapping[str, tuple[str, ...]] = {GENDER: GENDERS, SKIN: SKINS}
 """What is asked of each picture, with the answers that there are."""
-
-MIN_CONTROL = 0.8
-"""Share of the controls that has to be recognised for other answers to mean something."""
 
 Draw = Callable[[str], Sequence[Image.Image]]
 """Draws a prompt over the audit's seeds."""

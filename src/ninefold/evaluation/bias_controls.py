@@ -17,7 +17,7 @@ from PIL import Image
 from ninefold.corpus.render import flatten, render
 from ninefold.corpus.sources import PICTURE_SOURCES, fetch_package
 from ninefold.errors import CheckpointError
-from ninefold.evaluation.bias_skin import DARK, LIGHT, MEDIUM, NONE, YELLOW
+from ninefold.evaluation.bias_words import DARK, LIGHT, MEDIUM, NONE, YELLOW
 
 SIZE = 64
 """Side of the pictures in pixels."""

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from ninefold.evaluation.bias import GENDER, QUESTIONS, SKIN, Audit
+from ninefold.evaluation.bias import QUESTIONS, Audit
+from ninefold.evaluation.bias_words import GENDER, SKIN
 from ninefold.extras import missing
 
 _COLOURS = {

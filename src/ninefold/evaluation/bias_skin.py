@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-YELLOW, LIGHT, MEDIUM, DARK = "emoji yellow", "light skin", "medium skin", "dark skin"
-NONE = "no skin seen"
-SKINS = (YELLOW, LIGHT, MEDIUM, DARK, NONE)
+from ninefold.evaluation.bias_words import DARK, LIGHT, MEDIUM, NONE, YELLOW
 
 _MIDDLE = ((0.22, 0.66), (0.33, 0.67))
 """Rows and columns that are looked at, as shares of the sides."""

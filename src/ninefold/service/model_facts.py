@@ -7,14 +7,10 @@ from typing import Any
 
 from ninefold.checkpoints.registry import CONFIG_FILE, find_model
 from ninefold.errors import CheckpointError
+from ninefold.evaluation.bias_words import GENDER, MIN_CONTROL, NONE, SKIN, YELLOW
 
 BIAS_FILE = "bias.json"
 """What `ninefold audit bias` measured, beside the weights; it need not be there."""
-
-_LEAST_CONTROL = 0.8
-"""Share of the controls that has to be recognised, as in `evaluation/bias.py`."""
-
-_YELLOW, _NO_SKIN = "emoji yellow", "no skin seen"  # as in `evaluation/bias_skin.py`
 
 
 @dataclass(frozen=True)
@@ -76,11 +72,11 @@ def read_model_facts(model: str | Path) -> ModelFacts:
 
 
 def _read_yellow_skin(audit: Any) -> int | None:
-    if audit["controls"].get("skin tone", 0) < _LEAST_CONTROL:
+    if audit["controls"].get(SKIN, 0) < MIN_CONTROL:
         return None
-    shares = [(row["num_pictures"], row["shares"]["skin tone"]) for row in audit["rows"]]
-    num_yellow = sum(number * each[_YELLOW] for number, each in shares)
-    num_with_skin = sum(number * (1 - each[_NO_SKIN]) for number, each in shares)
+    shares = [(row["num_pictures"], row["shares"][SKIN]) for row in audit["rows"]]
+    num_yellow = sum(number * each[YELLOW] for number, each in shares)
+    num_with_skin = sum(number * (1 - each[NONE]) for number, each in shares)
     return round(100 * num_yellow / num_with_skin) if num_with_skin else None
 
 
@@ -89,8 +85,8 @@ def _read_bias(path: Path) -> MeasuredBias | None:
     try:
         audit = json.loads(path.read_bytes())
         rows = audit["rows"]
-        usual = [max(row["shares"]["apparent gender"].values()) for row in rows]
-        is_seen = audit["controls"]["apparent gender"] >= _LEAST_CONTROL
+        usual = [max(row["shares"][GENDER].values()) for row in rows]
+        is_seen = audit["controls"][GENDER] >= MIN_CONTROL
         return MeasuredBias(
             num_pictures=sum(int(row["num_pictures"]) for row in rows),
             num_different=sum(int(row["num_different"]) for row in rows),
