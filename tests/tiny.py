@@ -12,12 +12,14 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import nn
 
 from ninefold.checkpoints.model_folder import ModelConfig, Network, save_model
+from ninefold.corpus.scenes.looks import LOOKS, Look
+from ninefold.corpus.scenes.places import GROUNDS
 from ninefold.models.clip import CLIP, CLIPConfig
 from ninefold.models.dallebart import DalleBart, DalleBartConfig
-from ninefold.models.sketches import SketchEmbedding
+from ninefold.models.sketches import NUM_PLACES, SketchEmbedding, packed_size
 from ninefold.models.vqgan import VQGAN, VQGANConfig
 from ninefold.text.things import THINGS_FILE, Thing, ThingTable
-from ninefold.training.sketches import BLOCK, LENGTH
+from ninefold.training.sketches import BLOCK, LENGTH, plain_code_of_looks
 
 DALLEBART = DalleBartConfig(
     encoder_layers=2,
@@ -59,6 +61,8 @@ LOCAL_VQGAN = replace(
 
 THINGS_DALLEBART = replace(
     DALLEBART,
+    sketch_looks=len(LOOKS),
+    sketch_grounds=len(GROUNDS),
     sketch_length=LENGTH,
     sketch_codes=BLOCK**2,
     sketch_width=LOCAL_VQGAN.embed_dim,
@@ -168,20 +172,33 @@ def tiny_things_folder(parent: Path, *, name: str = "tiny-things", has_clip: boo
     names = ("cat face", "dog face", "top hat")
     phrases: dict[str, int | str] = {"cat": 0, "dog": 1, "hat": 2, "sofa": 2}
     things = tuple(Thing(label, (number,)) for number, label in enumerate(names))
-    words = frozenset(("in", "and", "grey", "wearing"))
-    table = ThingTable(things, phrases, words, frozenset(("grey",)), LENGTH, hints={"happy": 1})
+    words = frozenset(("in", "and", "grey", "blue", "wearing", "on", "meadow"))
+    table = ThingTable(
+        things,
+        {**phrases, "in park": "in meadow", "in meadow": "in meadow"},
+        words,
+        frozenset(("grey", "blue")),
+        LENGTH,
+        hints={"happy": 1},
+        num_looks=len(LOOKS),
+        tints={"blue": LOOKS.index(Look(tint="blue"))},
+        places={"in meadow": (LOOKS.index(Look("sky")), LOOKS.index(Look("green")))},
+    )
     vqgan = build_vqgan(LOCAL_VQGAN)
     dallebart = replace(
         THINGS_DALLEBART,
-        num_sketches=table.num_sketches,
-        encoder_vocab_size=262 + 2 * table.num_sketches * LENGTH,
+        num_sketches=table.num_designs,
+        encoder_vocab_size=262 + NUM_PLACES * table.num_sketches * LENGTH,
     )
-    drawing = build_dallebart(dallebart)
     generator = torch.Generator().manual_seed(0)
+    shape = (table.num_designs, len(LOOKS), LENGTH, BLOCK**2)
+    sketches = torch.randint(64, shape, generator=generator)
+    plain = torch.from_numpy(plain_code_of_looks())
+    dallebart = replace(dallebart, sketch_bytes=packed_size(sketches, plain, len(GROUNDS)))
+    drawing = build_dallebart(dallebart)
     embedding = drawing.encoder.embed_tokens
     assert isinstance(embedding, SketchEmbedding)
-    shape = embedding.codes.shape
-    embedding.codes.copy_(torch.randint(64, shape, generator=generator))
+    embedding.keep(sketches, plain)
     embedding.vectors.copy_(vqgan.quantize.embedding.weight.detach())
     networks: dict[Network, nn.Module] = {"dallebart": drawing, "vqgan": vqgan}
     clip = replace(CLIP_CONFIG, vocab_size=262 + len(things), max_positions=32)

@@ -14,6 +14,7 @@ from torch import Tensor
 from ninefold.checkpoints.model_folder import ModelConfig
 from ninefold.drawing import Picture, Preview
 from ninefold.generation.decode import Pixels, decode_picture, decode_preview, decode_square
+from ninefold.generation.edges import sharpen
 from ninefold.generation.rerank import pick_best, score_pictures
 from ninefold.models.clip import CLIP
 from ninefold.models.vqgan import VQGAN
@@ -41,7 +42,8 @@ class Painter:
         """
         pixels = decode_picture(self.vqgan, codes)
         score = None if prompt is None else self._score(pixels, prompt)
-        return Picture(self._enlarge(pixels), image_index, score, tuple(codes.tolist()))
+        image = self._enlarge(self._finish(pixels))
+        return Picture(image, image_index, score, tuple(codes.tolist()))
 
     def paint_square(self, codes: Tensor, image_indices: Sequence[int]) -> list[Picture]:
         """Paint codes (count, N) as pictures that run into each other; they have no scores.
@@ -50,7 +52,7 @@ class Painter:
             NinefoldError: the network gave NaN or infinite pixels.
         """
         side, size = math.isqrt(len(codes)), self.config.picture_size
-        square = self._enlarge(decode_square(self.vqgan, codes), side)
+        square = self._enlarge(self._finish(decode_square(self.vqgan, codes)), side)
         corners = [(size * column, size * row) for row in range(side) for column in range(side)]
         images = [square.crop((x, y, x + size, y + size)) for x, y in corners]
         return [
@@ -62,6 +64,10 @@ class Painter:
         """Paint a picture of which only `codes` (t,) are drawn; see `decode_preview`."""
         pixels = decode_preview(self.vqgan, codes, self.config.dallebart.image_length)
         return Preview(self._enlarge(pixels), image_index, len(codes))
+
+    def _finish(self, pixels: Pixels) -> Pixels:
+        """Sharpen a finished picture, where the model's pictures are such; previews are not."""
+        return sharpen(pixels) if self.config.has_flat_colours else pixels
 
     def _enlarge(self, pixels: Pixels, num_pictures: int = 1) -> Image.Image:
         """Return the pixels of a square of `num_pictures`² pictures in the size that is given."""

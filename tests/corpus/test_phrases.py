@@ -9,6 +9,7 @@ from ninefold.corpus.build import Record
 from ninefold.corpus.lexicon import Entry
 from ninefold.corpus.phrases import FAMOUS, SAME_WORDS, build_table
 from ninefold.corpus.scenes.grammar import RELATIONS, draw_scene
+from ninefold.corpus.scenes.looks import LOOKS
 from ninefold.corpus.scenes.places import PLACES
 from ninefold.corpus.scenes.things import COMMON, FACES, GLASSES, HATS
 from ninefold.errors import UserError
@@ -58,7 +59,7 @@ def test_every_record_is_a_design_of_the_thing_of_its_label(wordnet: Path) -> No
     assert [thing.label for thing in table.things] == list(LABELS)
     assert table.things[0].designs == (0, 6)
     assert table.things[5].designs == (5,)
-    assert table.num_sketches == 11
+    assert table.num_sketches == 11 * len(LOOKS)
     assert table.sketch_length == LENGTH
 
 

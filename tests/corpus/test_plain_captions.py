@@ -19,7 +19,7 @@ def single(
     [
         (single("dog face", tint="red"), "a red dog"),
         (single("octopus", size="tiny"), "a tiny octopus"),
-        (single("octopus", place="sea"), "an octopus in the sea"),
+        (single("octopus", place="sea"), "an octopus at sea"),
         (single("owl", place="red"), "an owl on a red background"),
         (single("owl", style="black and white"), "a black and white owl"),
         (single("owl", style="silhouette"), "a silhouette of an owl"),
@@ -59,7 +59,7 @@ def test_phrases_vary_and_keep_the_things() -> None:
         (single("fox"), 0),
         (single("fox", tint="red"), 9),
         (single("fox", style="sketch"), 4),
-        (single("fox", place="sea"), 13),
+        (single("fox", place="sea"), 16),
         (single("fox", place="red"), 8),
         (Scene("", "count", ("fox",), count=2), 2),
         (Scene("", "pair", ("fox", "owl"), "beside"), 6),

@@ -97,8 +97,15 @@ def test_a_clip_with_a_tokenizer_reads_what_was_typed(tiny_model: Path, tmp_path
     assert reader.read("A RED!").ids == (0, 2, 3, 1, 1, 1)
 
 
-NUM_IDS = 262 + 2 * 4 * 2
-"""Entries of the tiny model's tokenizer, and two of each of four sketches at both places."""
+NUM_IDS = 262 + 4 * 4 * 3 * 2
+"""Entries of the tiny model's tokenizer, and for each of four places two of each of four designs in
+three looks."""
+
+
+def sketch(place: int, design: int, look: int) -> list[int]:
+    """The ids of a sketch."""
+    first = 262 + ((place * 4 + design) * 3 + look) * 2
+    return [first, first + 1]
 
 
 def read_things(folder: Path) -> PromptReader:
@@ -112,7 +119,17 @@ def with_table(tiny_model: Path, tmp_path: Path) -> Path:
     labels = ("cat face", "dog face", "supervillain", "house")
     names = {"cat": 0, "dog": 1, "darth vader": 2, "house": 3}
     things = tuple(Thing(label, (number,)) for number, label in enumerate(labels))
-    table = ThingTable(things, names, frozenset(("in", "a")), frozenset(), sketch_length=2)
+    table = ThingTable(
+        things,
+        {**names, "in park": "in a"},
+        frozenset(("in", "a", "red", "sketch")),
+        frozenset(("red",)),
+        sketch_length=2,
+        num_looks=3,
+        tints={"red": 2},
+        styles={"sketch": (1, "")},
+        places={"in a": (1, 2)},
+    )
     (tmp_path / THINGS_FILE).write_text(table.to_json())
     return tmp_path
 
@@ -120,19 +137,31 @@ def with_table(tiny_model: Path, tmp_path: Path) -> Path:
 def test_things_are_read_as_their_sketches_and_the_words_between(with_table: Path) -> None:
     read = read_things(with_table).read("A Dog in the House!")
     words = TextTokenizer.from_folder(with_table).encode(" <1> in <2>")
-    first = TextTokenizer.from_folder(with_table).num_entries
-    dog, house = (first + 1 * 2, first + (4 + 3) * 2)  # house: of the second place
-    sketches = [dog, dog + 1, house, house + 1]
+    sketches = [*sketch(0, 1, 0), *sketch(2, 3, 0)]
     assert [i for i, m in zip(read.prompt.ids, read.prompt.mask, strict=True) if m] == [
         0, *sketches, *words.ids[1 : words.num_tokens - 1], 2,
     ]  # fmt: skip
     assert read.notices == ()
 
 
+def test_a_thing_in_a_place_is_shown_as_it_looks_above_and_below_the_horizon(
+    with_table: Path,
+) -> None:
+    ids = read_things(with_table).read("a red dog and a cat in the park").prompt.ids
+    assert ids[:7] == (0, *sketch(0, 1, 2), *sketch(2, 0, 1), *sketch(3, 0, 2)[:2])
+
+
 @pytest.mark.parametrize(
     ("prompt", "notices"),
     [
         ("a cat", []),
+        (
+            "sketch of a red cat",
+            [
+                "The model draws a thing in a style or in a colour, not in both: it left out "
+                "\u201cred\u201d."
+            ],
+        ),
         ("darth vader", ["\u201cdarth vader\u201d is read as \u201csupervillain\u201d."]),
         ("a frobnic cat", ["The model does not know \u201cfrobnic\u201d: left out."]),
         (

@@ -96,12 +96,89 @@ def test_a_thing_is_told_by_the_phrase_that_named_it_first() -> None:
 
 
 def test_the_versions_of_a_text_show_the_designs_of_its_things_in_turn() -> None:
-    table = replace(TABLE, things=(Thing("cat face", (0, 2, 3, 5)), Thing("robot", (1, 4))))
-    assert table.versions([0]) == [[0], [2], [3]]
-    assert table.versions([0, 1]) == [[0, 1], [2, 4], [3, 1]]
-    assert table.versions([1]) == [[1], [4]]
-    assert table.versions([]) == [[]]
+    things = (Thing("cat face", (0, 2, 3, 5)), Thing("robot", (1, 4)))
+    table = replace(TABLE, things=things, phrases={"cat": 0, "robot": 1})
+
+    def designs(text: str) -> list[list[int]]:
+        return [[design for design, _ in v.shown] for v in table.versions(table.read(text))]
+
+    assert designs(" a cat") == [[0], [2], [3]]
+    assert designs(" a cat and a robot") == [[0, 1], [2, 4], [3, 1]]
+    assert designs(" a robot") == [[1], [4]]
+    assert designs(" xyzzy") == [[]]
     assert table.num_sketches == 6
+
+
+def test_what_is_left_open_differs_and_what_is_said_does_not() -> None:
+    table = replace(
+        LOOKING,
+        things=(Thing("cat face", (0, 1), "animal"), *LOOKING.things[1:]),
+        backgrounds=("on red background",),
+        usual={"animal": ("in forest",)},
+    )
+
+    def versions(text: str) -> list[tuple[str, tuple[tuple[int, tuple[int, int]], ...]]]:
+        return [(version.text, version.shown) for version in table.versions(table.read(text))]
+
+    assert versions(" a cat") == [
+        (" <1>", ((0, (0, 0)),)),
+        (" <1>", ((1, (0, 0)),)),
+        *[(" <1> on red background", ((design, (2, 2)),)) for design in (0, 1, 0)],
+        *[(" <1> in forest", ((design, (1, 2)),)) for design in (0, 1, 0)],
+    ]
+    for said in (" a red cat", " a cat in the forest", " a sketch of a cat", " a neon cat"):
+        assert len(versions(said)) == 2
+    assert {text for text, _ in versions(" a dog on a hat")} == {
+        " <1> on <2>",
+        " <1> on <2> on red background",
+    }
+
+
+LOOKING = replace(
+    TABLE,
+    num_looks=6,
+    tints={"red": 3, "orange": 4},
+    styles={"sketch": (5, ""), "neon": (2, "on red background")},
+    places={"in forest": (1, 2), "on red background": (2, 2)},
+    phrases={**TABLE.phrases, "neon sign": "neon"},
+    words=TABLE.words | {"neon"},
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "drawn", "looks", "idle"),
+    [
+        (" a cat", "<1>", [(0, 0)], []),
+        (" a red cat", "<1>", [(3, 3)], []),
+        (" a cat red", "<1>", [(3, 3)], []),
+        (" a red cat and an orange dog", "<1> and <2>", [(3, 3), (4, 4)], []),
+        (" a cat and an orange dog in the woods", "<1> and <2> in forest", [(1, 2), (4, 4)], []),
+        (" in the woods a cat", "in forest <1>", [(1, 2)], []),
+        (" a cat on a red background", "<1> on red background", [(2, 2)], []),
+        (" a red cat on a red background", "<1> on red background", [(3, 3)], []),
+        (" a sketch of a cat and a dog", "<1> and <2>", [(5, 5)] * 2, []),
+        (" a neon sign of a cat", "<1> on red background", [(2, 2)], []),
+        (" a neon cat in the woods", "<1> in forest", [(2, 2)], []),
+        (" a sketch of a red cat", "<1>", [(5, 5)], ["red"]),
+    ],
+)
+def test_colours_styles_and_places_are_looks_of_things(
+    text: str, drawn: str, looks: list[tuple[int, int]], idle: list[str]
+) -> None:
+    found = LOOKING.read(text)
+    assert found.drawn_text == f" {drawn}"
+    assert list(found.looks) == looks
+    assert list(found.idle) == idle
+
+
+@given(st.lists(st.sampled_from([*LOOKING.words, *LOOKING.phrases, "a", "xyzzy"]), max_size=12))
+def test_each_thing_has_a_look_above_and_one_below(words: list[str]) -> None:
+    found = LOOKING.read("".join(f" {word}" for word in words))
+    assert len(found.looks) == len(found.things)
+    assert all(look in range(6) for looks in found.looks for look in looks)
+    assert [word for word in found.drawn if word.startswith("<")] == [
+        word for word in found.words if word.startswith("<")
+    ]
 
 
 def test_what_carries_nothing_is_not_looked_up() -> None:

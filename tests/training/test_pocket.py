@@ -10,8 +10,10 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
+from ninefold.checkpoints.load import load_dallebart
 from ninefold.checkpoints.model_folder import load_state, read_config
 from ninefold.corpus.holdout import is_held_out
+from ninefold.corpus.scenes.looks import LOOKS
 from ninefold.errors import CheckpointError, UserError
 from ninefold.generation.params import SamplingParams
 from ninefold.models.dallebart import DalleBart
@@ -24,7 +26,6 @@ from ninefold.training.pictures import PictureSet
 from ninefold.training.pocket import SKETCHES_FILE, STAGES, PocketRun
 from ninefold.training.recipes.dallebart import (
     TEXT_LENGTH,
-    WORDS,
     DalleBartTask,
     pocket_dallebart,
     start_codes,
@@ -101,16 +102,17 @@ def test_exporting_again_gives_the_same_model(trained: PocketRun, tmp_path: Path
 def test_a_model_holds_the_sketch_of_every_picture(
     trained: PocketRun, model: Path, small_pictures: PictureSet
 ) -> None:
-    codes = load_state(model, "dallebart")[f"{WORDS}.codes"]
+    words = load_dallebart(model).encoder.embed_tokens
+    assert isinstance(words, SketchEmbedding)
     sketches = np.load(trained.root / "codes" / SKETCHES_FILE)
-    assert codes.shape == (len(small_pictures), LENGTH, 4)
-    assert np.array_equal(codes.numpy(), sketches)
+    assert sketches.shape == (len(small_pictures), len(LOOKS), LENGTH, 4)
+    assert np.array_equal(words.codes().numpy(), sketches)
     table = ThingTable.from_folder(model)
     assert table is not None
-    assert table.num_sketches == len(small_pictures)
+    assert table.num_designs == len(small_pictures)
     entries = Tokenizer.from_file(str(model / TOKENIZER_FILE)).get_vocab_size()
     config = read_config(model).dallebart
-    assert config.encoder_vocab_size == entries + NUM_PLACES * len(small_pictures) * LENGTH
+    assert config.encoder_vocab_size == entries + NUM_PLACES * table.num_sketches * LENGTH
 
 
 def test_things_are_named_by_the_lexicon_and_drawn_in_two_designs(
@@ -207,7 +209,7 @@ def test_a_caption_shows_the_design_that_is_drawn_and_no_other(task: DalleBartTa
     first = task.num_words
     for number, texts in enumerate(task.things.text_tokens.tolist()):
         shown = [
-            {(i - first) // LENGTH % len(task.sketches) for i in text if i >= first}
+            {(i - first) // LENGTH // len(LOOKS) % len(task.sketches) for i in text if i >= first}
             for text in texts
         ]
         assert all(sketches == {number} for sketches in shown)
@@ -248,6 +250,6 @@ def test_a_thing_is_read_by_its_own_codes(task: DalleBartTask) -> None:
     words = task.model.encoder.embed_tokens
     assert isinstance(words, SketchEmbedding)
     assert words.num_words == task.num_words
-    assert words.codes.shape[0] == len(task.sketches)
+    assert words.codes().shape[0] == len(task.sketches)
     assert float(words.vectors.mean(0).abs().max()) < 1e-3
     assert set(SLOTS) == {"<1>", "<2>"}

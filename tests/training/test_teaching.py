@@ -7,11 +7,13 @@ import pytest
 import torch
 from PIL import Image
 
+from ninefold.checkpoints.load import load_dallebart
 from ninefold.checkpoints.model_folder import load_state, read_config
 from ninefold.corpus.own_pictures import build_own_corpus
+from ninefold.corpus.scenes.looks import LOOKS
 from ninefold.errors import UserError
 from ninefold.generation.params import SamplingParams
-from ninefold.models.sketches import NUM_PLACES
+from ninefold.models.sketches import NUM_PLACES, SketchEmbedding
 from ninefold.pipeline import TextToImage
 from ninefold.text.things import ThingTable
 from ninefold.training.recipes.clip import WORDS as CLIP_WORDS
@@ -119,14 +121,16 @@ def test_what_is_added_are_the_codes_of_the_pictures(
     taught: tuple[Taught, Path], base: Path
 ) -> None:
     old, new = (load_state(folder, "dallebart") for folder in (base, taught[1]))
-    codes = new[f"{WORDS}.codes"]
+    words = [load_dallebart(folder).encoder.embed_tokens for folder in (base, taught[1])]
+    before, after = (each.codes() for each in words if isinstance(each, SketchEmbedding))
     rgba = np.load(taught[1].parent / "corpus" / "pictures.npy")[[0, 1, 2, 4]]
-    assert torch.equal(codes[:3], old[f"{WORDS}.codes"])
-    assert np.array_equal(codes[3:].numpy(), sketch_things(build_vqgan(LOCAL_VQGAN), rgba))
-    assert all(torch.equal(old[name], new[name]) for name in old if name != f"{WORDS}.codes")
+    assert torch.equal(after[:3], before)
+    assert np.array_equal(after[3:].numpy(), sketch_things(build_vqgan(LOCAL_VQGAN), rgba))
+    kept = [name for name in old if not name.startswith(WORDS) or "projection" in name]
+    assert all(torch.equal(old[name], new[name]) for name in kept)
     sizes = read_config(taught[1]).dallebart
     assert sizes.num_sketches == 7
-    assert sizes.encoder_vocab_size == 262 + NUM_PLACES * 7 * LENGTH
+    assert sizes.encoder_vocab_size == 262 + NUM_PLACES * 7 * len(LOOKS) * LENGTH
 
 
 def test_the_ranking_clip_knows_a_new_thing_as_the_one_it_looks_like(
@@ -154,7 +158,7 @@ def test_a_taught_model_can_be_taught_again(taught: tuple[Taught, Path], tmp_pat
     table = ThingTable.from_folder(tmp_path / "model")
     assert table is not None
     assert [thing.label for thing in table.things[-3:]] == ["tom", "grey cat", "zed"]
-    assert table.num_sketches == 8
+    assert table.num_designs == 8
 
 
 def test_pictures_of_any_size_are_taken(base: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from ninefold.errors import CheckpointError
 from ninefold.file_kinds import refuse_lfs_pointer
 from ninefold.models.clip import CLIP
 from ninefold.models.dallebart import DalleBart
+from ninefold.models.sketches import SketchEmbedding
 from ninefold.models.vqgan import VQGAN
 
 _Model = TypeVar("_Model", bound=nn.Module)
@@ -38,8 +39,18 @@ def load_dallebart(
         CheckpointError: a file is damaged, or is not of the network that config.json describes.
     """
     config = read_config(folder)
-    model = build_empty(DalleBart, config.dallebart)
-    return _fill(model, _open(folder, config, "dallebart"), device, dtype)
+    source = _open(folder, config, "dallebart")
+    model = _fill(build_empty(DalleBart, config.dallebart), source, device, dtype)
+    words = model.encoder.embed_tokens
+    if isinstance(words, SketchEmbedding):
+        try:
+            words.codes()
+        except ValueError as error:
+            raise CheckpointError(
+                f"The sketches in {source.label} are damaged ({error}); pull or install the model "
+                "again."
+            ) from None
+    return model
 
 
 def load_vqgan(

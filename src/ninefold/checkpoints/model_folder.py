@@ -60,6 +60,9 @@ class ModelConfig:
     """Whether captions were normalized when it was trained, and prompts must be."""
     has_plain_codes: bool = False
     """Whether its first codes stand for cells of one plain colour (`training.cells`)."""
+    has_flat_colours: bool = False
+    """Whether it draws flat colours with clear edges, so that finished pictures are sharpened
+    (`generation.edges`)."""
     files: Mapping[str, FileRecord] = field(default_factory=dict)
     """Every other file of the folder."""
     format: str = FORMAT

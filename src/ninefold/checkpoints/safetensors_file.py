@@ -27,6 +27,7 @@ _NAMES = {
     torch.float16: "F16",
     torch.bfloat16: "BF16",
     torch.int16: "I16",
+    torch.uint8: "U8",
 }
 # Other whole numbers are known so that a table can drop them: CLIP folders hold those of positions.
 _DTYPES = {name: dtype for dtype, name in _NAMES.items()} | {"I64": torch.int64}

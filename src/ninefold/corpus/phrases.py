@@ -11,8 +11,9 @@ from ninefold.corpus.build import Record
 from ninefold.corpus.captions import names_of
 from ninefold.corpus.lexicon import Entry
 from ninefold.corpus.plain_captions import plural
-from ninefold.corpus.scenes.looks import TINTS
-from ninefold.corpus.scenes.places import BACKDROPS, PLACES
+from ninefold.corpus.scenes.describe import on_colour
+from ninefold.corpus.scenes.looks import LOOKS, STYLES, TINTS, Look
+from ninefold.corpus.scenes.places import BACKDROPS, GROUNDS, PLACES, grounds_of
 from ninefold.corpus.scenes.things import GLASSES, HATS, RIDDEN
 from ninefold.errors import UserError
 from ninefold.text.things import MAX_PHRASE, SLOTS, Thing, ThingTable, key_of
@@ -104,7 +105,12 @@ SAME_WORDS: dict[str, str] = {
     "security camera footage of": "black and white", "footage of": "photo of",
     "pencil drawing of": "pencil sketch of", "sketch of": "sketch of", "next to": "next to",
     "at north pole": "in snow", "in arctic": "in snow", "in ice": "in snow",
-    "on mars": "in space", "on moon": "in space", "in orbit": "in space",
+    "on mars": "on moon", "in orbit": "in space", "flying over": "flying over",
+    "in park": "in meadow", "on farm": "in meadow", "in antarctica": "in snow",
+    "on street": "in city",
+    "on mountain": "in mountains", "on lake": "at sea", "in lake": "at sea",
+    "in ocean": "underwater", "in water": "underwater", "at concert": "on stage",
+    "on hill": "in mountains", "in sunset": "at sunset", "in house": "in room",
     "on a beach": "on beach", "by sea": "at sea", "in pool": "underwater",
     "in swimming pool": "underwater", "in supermarket": "in shop", "in store": "in shop",
     "in bar": "in room", "in office": "in room", "in classroom": "in room", "in bed": "in room",
@@ -123,6 +129,52 @@ SAME_WORDS: dict[str, str] = {
     "navy": "blue", "dark": "black", "rainy": "in rain", "snowy": "in snow", "sunny": "in meadow",
 }  # fmt: skip
 """Words to words of the captions that mean much the same."""
+
+
+CHEERFUL = ("yellow", "pink", "blue", "green", "orange", "purple", "grey")
+"""Backgrounds of pictures whose prompt leaves them open."""
+USUAL: dict[str, tuple[str, ...]] = {
+    "animal-mammal": ("meadow", "forest", "mountains", "snow", "desert"),
+    "animal-bird": ("sky", "forest", "meadow"),
+    "animal-marine": ("underwater", "sea", "beach"),
+    "animal-reptile": ("desert", "forest", "meadow"),
+    "animal-amphibian": ("meadow", "forest", "rain"),
+    "animal-bug": ("meadow", "forest", "sunset"),
+    "monkey-face": ("forest", "meadow", "mountains"),
+    "cat-face": ("room", "meadow", "night"),
+    "plant": ("meadow", "forest", "mountains"),
+    "food": ("room", "meadow", "beach"),
+    "drink": ("room", "beach", "sunset"),
+    "dishware": ("room",),
+    "transport-ground": ("city", "desert", "mountains"),
+    "transport-water": ("sea", "sunset", "beach"),
+    "transport-air": ("sky", "sunset", "night"),
+    "sky-weather": ("sunset", "mountains", "sea"),
+    "place": ("meadow", "sunset", "night", "mountains"),
+    "hotel": ("city", "night"),
+    "person": ("city", "meadow", "beach", "room"),
+    "face": ("sky", "night", "beach"),
+    "emotion": ("sky", "night"),
+    "heart": ("sky", "sunset", "night"),
+    "event": ("room", "night", "stage"),
+    "game": ("room", "stage"),
+    "award": ("stage", "room"),
+    "sport": ("meadow", "beach", "stage"),
+    "musical": ("stage", "room", "sunset"),
+    "music": ("stage", "room"),
+    "clothing": ("room", "stage", "beach"),
+    "household": ("room", "meadow"),
+    "tool": ("room", "desert"),
+    "light": ("room", "night"),
+    "computer": ("room", "city"),
+    "phone": ("room", "city"),
+    "book": ("room", "meadow"),
+    "writing": ("room",),
+    "science": ("room", "space"),
+    "money": ("room", "sea"),
+    "office": ("room",),
+}
+"""Beginnings of the names of groups of things to the places where those usually are."""
 
 
 def build_table(
@@ -150,13 +202,14 @@ def build_table(
     labels = list(designs)
     numbers = {label: number for number, label in enumerate(labels)}
     words = frozenset(word for text in captions for word in text.split()) - set(SLOTS)
-    places = {_key(phrase) for phrases in PLACES.values() for phrase in phrases}
+    places = _places()
     of_places = {word for phrase in places for word in phrase.split()}
     reserved = (words - of_places) | OPENINGS | {_key(phrase) for phrase in SAME_WORDS}
-    phrases: dict[str, int | str] = {place: place for place in places if " " in place}
+    phrases: dict[str, int | str] = dict(places)
     for phrase, same in SAME_WORDS.items():
-        if set(_key(same).split()) <= words:
-            phrases[_key(phrase)] = _key(same)
+        meant = places.get(_key(same), _key(same))
+        if set(meant.split()) <= words:
+            phrases[_key(phrase)] = meant
     parts = _parts_of_speech(wordnet)
     animals = {record.label for record in records if record.group == "animals-nature"}
     names = {
@@ -177,7 +230,8 @@ def build_table(
         for tag in record.tags:
             if " " in tag:
                 _add(phrases, tag, numbers[record.label], reserved)
-    things = tuple(Thing(label, tuple(designs[label])) for label in labels)
+    groups = {record.label: record.subgroup for record in reversed(records)}
+    things = tuple(Thing(label, tuple(designs[label]), groups[label]) for label in labels)
     colours = (frozenset(TINTS) | frozenset(BACKDROPS)) & words
     worn = frozenset(numbers[label] for label in (*HATS, *GLASSES) if label in numbers)
     ridden = frozenset(numbers[label] for label in RIDDEN if label in numbers)
@@ -192,7 +246,57 @@ def build_table(
         ridden,
         frozenset(doubtful & phrases.keys()),
         named,
+        len(LOOKS),
+        {tint: LOOKS.index(Look(tint=tint)) for tint in TINTS},
+        {
+            _key(phrase): (LOOKS.index(Look.of_style(style)), _where(Look.of_style(style)))
+            for style, said in STYLES.items()
+            for phrase in said
+        },
+        {
+            meant: (LOOKS.index(Look(above)), LOOKS.index(Look(below)))
+            for meant, (above, below) in _grounds().items()
+        },
+        tuple(_key(on_colour(colour)) for colour in CHEERFUL),
+        {
+            group: tuple(_key(PLACES[place][0]) for place in USUAL[name])
+            for group in dict.fromkeys(groups.values())
+            if (name := next((name for name in USUAL if group.startswith(name)), None))
+        },
     )
+
+
+def _where(look: Look) -> str:
+    """The words that say what a style stands on, where that is not white."""
+    return "" if look.ground == GROUNDS[0] else _key(on_colour(look.ground))
+
+
+def _places() -> dict[str, str]:
+    """Phrases of places and of backgrounds, to those that captions of the training say."""
+    found: dict[str, str] = {}
+    for said in PLACES.values():
+        meant = _key(said[0])
+        found |= {_key(phrase): meant for phrase in said}
+    for phrase, meant in list(found.items()):
+        preposition, _, place = phrase.partition(" ")
+        if preposition == "in" and place:
+            found |= {f"{other} {place}": found.get(f"{other} {place}", meant) for other in _IN}
+    for colour in BACKDROPS:
+        meant = _key(on_colour(colour))
+        said = ("on {} background", "against {} background", "with {} background",
+                "{} background", "against {}", "in front of {} background")  # fmt: skip
+        found |= {_key(phrase.format(colour)): meant for phrase in said}
+    return {phrase: meant for phrase, meant in found.items() if len(phrase.split()) <= MAX_PHRASE}
+
+
+_IN = ("in", "on", "into", "through", "inside", "across")
+"""Words that lead to the place where something is."""
+
+
+def _grounds() -> dict[str, tuple[str, str]]:
+    """What captions of the training say of places and backgrounds, to the colours there."""
+    places = {_key(said[0]): grounds_of(place) for place, said in PLACES.items()}
+    return places | {_key(on_colour(colour)): grounds_of(colour) for colour in BACKDROPS}
 
 
 def _key(phrase: str) -> str:

@@ -37,8 +37,14 @@ class DalleBartConfig:
     encoder_vocab_size: int = 50264
     """Ids of the text embedding; all are rows of it but for those of sketches."""
     num_sketches: int = 0
-    """Sketches of things that the text embedding holds (`models.sketches`); the published models
-    have none."""
+    """Designs of things that the text embedding holds sketches of (`models.sketches`); the
+    published models have none."""
+    sketch_looks: int = 0
+    """Looks that each thing has a sketch in."""
+    sketch_grounds: int = 0
+    """Looks that are things by themselves on a ground: the first ones."""
+    sketch_bytes: int = 0
+    """Bytes of the codes that do not follow from those on white."""
     sketch_length: int = 0
     """Entries of a sketch."""
     sketch_codes: int = 0
@@ -350,6 +356,8 @@ def _build_text_embedding(config: DalleBartConfig) -> nn.Embedding | SketchEmbed
     return SketchEmbedding(
         config.encoder_vocab_size,
         config.num_sketches,
+        (config.sketch_looks, config.sketch_grounds),
+        config.sketch_bytes,
         config.sketch_length,
         config.sketch_codes,
         (config.image_vocab_size, config.sketch_width),

@@ -17,6 +17,7 @@ from ninefold.text.min_dalle import MinDalleTokenizer
 from ninefold.text.normalize import TextNormalizer
 from ninefold.text.things import (
     MAX_THINGS,
+    NUM_BANDS,
     THINGS_FILE,
     ThingTable,
 )
@@ -131,8 +132,7 @@ class PromptReader:
         """Encode a text by the things in it and the words between them."""
         read = table.read(self.normalize(text))
         versions = tuple(
-            self._tokenizer.encode_things(read.text, shown, table)
-            for shown in table.versions(read.things)
+            self._tokenizer.encode_things(version, table) for version in table.versions(read)
         )
         if not read.things:
             unknown = f" (it does not know {_listed(read.unknown)})" if read.unknown else ""
@@ -152,6 +152,11 @@ class PromptReader:
                 f"The model draws {len(read.things)} things at most: it left out "
                 f"{_listed(read.spare)}."
             )
+        if read.idle:
+            notices.append(
+                f"The model draws a thing in a style or in a colour, not in both: it left out "
+                f"{_listed(read.idle)}."
+            )
         if read.unknown:
             notices.append(f"The model does not know {_listed(read.unknown)}: left out.")
         if versions[0].was_truncated:
@@ -160,8 +165,9 @@ class PromptReader:
 
 
 def _check_table(table: ThingTable, num_entries: int, max_length: int, vocab_size: int) -> None:
-    num_ids = num_entries + MAX_THINGS * table.num_sketches * table.sketch_length
-    longest = MAX_THINGS * table.sketch_length + _NUM_SPECIAL
+    num_places = MAX_THINGS * NUM_BANDS
+    num_ids = num_entries + num_places * table.num_sketches * table.sketch_length
+    longest = num_places * table.sketch_length + _NUM_SPECIAL
     if num_ids != vocab_size or longest > max_length:
         raise CheckpointError(
             f"{THINGS_FILE} is of another model: its {table.num_sketches:,} sketches of "

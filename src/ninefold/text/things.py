@@ -18,9 +18,11 @@ from ninefold.errors import CheckpointError
 
 THINGS_FILE = "things.json"
 """In the folder of a model that has a table."""
-FORMAT = "ninefold-things-1"
+FORMAT = "ninefold-things-2"
 MAX_THINGS = 2
-MAX_VERSIONS = 3
+NUM_BANDS = 2
+"""Parts of a picture that a thing may look different in: above and below the horizon."""
+MAX_DESIGNS = 3
 """Designs of its things that the pictures of a prompt are drawn by, in turn."""
 SLOTS = ("<1>", "<2>")
 """How a text names its first and its second thing."""
@@ -31,6 +33,9 @@ IGNORED = frozenset((
     "your", "our", "some", "of", "s", "is", "are", "being", "very", "please",
 ))  # fmt: skip
 """Words that are left out without a notice: they carry nothing that a picture shows."""
+
+
+_Found = TypeVar("_Found")
 
 
 def key_of(text: str) -> str:
@@ -44,7 +49,9 @@ class Thing:
 
     label: str
     designs: tuple[int, ...]
-    """Number of the sketch of each design."""
+    """Number of each design."""
+    group: str = ""
+    """What it is one of, for where it usually is."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +62,41 @@ class ReadThings:
     """Numbers of its things, the subject first; `MAX_THINGS` at most."""
     words: tuple[str, ...]
     """The words that are read, things as `SLOTS`."""
+    drawn: tuple[str, ...]
+    """Those of them that say where things are and what they do: colours and styles of things are
+    in their looks."""
+    looks: tuple[tuple[int, int], ...]
+    """Of each thing, its look above and its look below the horizon."""
+    is_free: bool
+    """Whether nothing is said of where things are, nor of their colour or style."""
     named: tuple[str, ...]
     """The phrase that named each thing."""
     unknown: tuple[str, ...]
     """Words that mean nothing to the model."""
     spare: tuple[str, ...]
     """Phrases of things beyond the first `MAX_THINGS`."""
+    idle: tuple[str, ...] = ()
+    """Colours of things that are drawn in a style."""
 
     @property
     def text(self) -> str:
         """The words as one text, as the tokenizer takes it."""
         return "".join(f" {word}" for word in self.words)
+
+    @property
+    def drawn_text(self) -> str:
+        """The words of `drawn` as one text."""
+        return "".join(f" {word}" for word in self.drawn)
+
+
+@dataclass(frozen=True)
+class Version:
+    """One way to draw what a prompt says."""
+
+    text: str
+    """What is read beside the sketches."""
+    shown: tuple[tuple[int, tuple[int, int]], ...]
+    """Of each thing, its design, and its looks above and below the horizon."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +122,18 @@ class ThingTable:
     hints: Mapping[str, int] = field(default_factory=dict)
     """Words that are no names of things, such as "happy", to the thing that a text without any is
     drawn as."""
+    num_looks: int = 1
+    """Looks that each design has a sketch in; look 0 is by itself on white."""
+    tints: Mapping[str, int] = field(default_factory=dict)
+    """Colours to the look of a thing that has them."""
+    styles: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    """Phrases to the look of things in a style, and to the words that say where those are."""
+    places: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Phrases to the looks of things by themselves above and below the horizon of a place."""
+    backgrounds: tuple[str, ...] = ()
+    """Phrases of `places` that go with everything."""
+    usual: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Groups of things to phrases of `places` where they usually are."""
 
     @classmethod
     def from_folder(cls, folder: Path) -> Self | None:
@@ -116,6 +159,8 @@ class ThingTable:
             raise ValueError(f"its format is {content['format']!r}")
         things = tuple(_read_thing(entry) for entry in _of_type(content["things"], list, "things"))
         phrases, hints = (_of_type(content[name], dict, name) for name in ("phrases", "hints"))
+        num_looks = _of_type(content["num_looks"], int, "num_looks")
+        tints, styles, places = _read_looks(content, num_looks)
         worn, ridden = (_of_type(content[name], list, name) for name in ("worn", "ridden"))
         named = (value for value in phrases.values() if not isinstance(value, str))
         for number in (*named, *hints.values(), *worn, *ridden):
@@ -134,6 +179,15 @@ class ThingTable:
             frozenset(ridden),
             _read_words(content["doubtful"]),
             hints,
+            num_looks,
+            tints,
+            styles,
+            places,
+            _read_settings(content["backgrounds"], places),
+            {
+                group: _read_settings(phrases, places)
+                for group, phrases in _of_type(content["usual"], dict, "usual").items()
+            },
         )
 
     def to_json(self) -> str:
@@ -145,27 +199,54 @@ class ThingTable:
             "colours": sorted(self.colours),
             "worn": sorted(self.worn),
             "ridden": sorted(self.ridden),
-            "things": [[thing.label, list(thing.designs)] for thing in self.things],
+            "things": [[t.label, list(t.designs), t.group] for t in self.things],
             "phrases": dict(self.phrases),
             "doubtful": sorted(self.doubtful),
             "hints": dict(self.hints),
+            "num_looks": self.num_looks,
+            "tints": dict(self.tints),
+            "styles": {phrase: list(value) for phrase, value in self.styles.items()},
+            "places": {phrase: list(looks) for phrase, looks in self.places.items()},
+            "backgrounds": list(self.backgrounds),
+            "usual": {group: list(phrases) for group, phrases in self.usual.items()},
         }
         return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
     @cached_property
     def num_sketches(self) -> int:
-        """Sketches of all things."""
+        """Sketches of all designs, in all looks."""
+        return self.num_designs * self.num_looks
+
+    @cached_property
+    def num_designs(self) -> int:
+        """Designs of all things."""
         return max((number + 1 for thing in self.things for number in thing.designs), default=0)
 
-    def versions(self, things: Sequence[int]) -> list[list[int]]:
-        """Return, for every version of a text about `things`, the sketch that it shows of each.
+    def versions(self, read: ReadThings) -> list[Version]:
+        """Return the ways to draw a text, which its pictures take in turn.
 
-        There are as many versions as the thing of most designs has, at most `MAX_VERSIONS`; the
-        designs of one version are of the same set where things have the same sets.
+        The things of each are of another design, of the same set where they have the same sets.
+        Where the text leaves it open, they are on white, then on other backgrounds, then where the
+        first of them usually is: a person who asks for a dog gets nine that differ.
         """
-        designs = [self.things[thing].designs for thing in things]
-        count = min(MAX_VERSIONS, max((len(of) for of in designs), default=1))
-        return [[of[version % len(of)] for of in designs] for version in range(count)]
+        designs = [self.things[thing].designs for thing in read.things]
+        count = min(MAX_DESIGNS, max((len(of) for of in designs), default=1))
+
+        def version(number: int, text: str, looks: Sequence[tuple[int, int]]) -> Version:
+            chosen = [of[number % len(of)] for of in designs]
+            return Version(text, tuple(zip(chosen, looks, strict=True)))
+
+        versions = [version(number, read.drawn_text, read.looks) for number in range(count)]
+        if not read.is_free or not read.things:
+            return versions
+        first = read.things[0]
+        for settings in (self.backgrounds, self.usual.get(self.things[first].group, ())):
+            for number in range(MAX_DESIGNS if settings else 0):
+                # Where it begins differs by thing, so that not all are on the same colour.
+                place = settings[(first + number) % len(settings)]
+                looks = [self.places[place]] * len(designs)
+                versions.append(version(number, f"{read.drawn_text} {place}", looks))
+        return versions
 
     def read(self, text: str) -> ReadThings:
         """Find the things of a normalised text and the words between them."""
@@ -176,13 +257,62 @@ class ThingTable:
             segments = [self._hinted(segment) for segment in segments]
         chosen, spare = _choose(segments)
         phrases = {s.thing: s.phrase for s in reversed(segments) if s.thing is not None}
+        words = self._words(segments, chosen)
+        drawn, looks, idle = self._look(words, len(chosen))
         return ReadThings(
-            tuple(chosen),
-            tuple(self._words(segments, chosen)),
-            tuple(phrases[thing] for thing in chosen),
-            tuple(s.phrase for s in segments if s.is_unknown),
-            tuple(spare),
+            things=tuple(chosen),
+            words=tuple(words),
+            drawn=tuple(drawn),
+            looks=tuple(looks),
+            is_free=bool(looks) and drawn == words and not _take_phrase(words, self.places)[1],
+            named=tuple(phrases[thing] for thing in chosen),
+            unknown=tuple(s.phrase for s in segments if s.is_unknown),
+            spare=tuple(spare),
+            idle=tuple(idle),
         )
+
+    def _look(
+        self, words: Sequence[str], num_things: int
+    ) -> tuple[list[str], list[tuple[int, int]], list[str]]:
+        """Find how the things of read words look.
+
+        Returns:
+            The words that say where they are and what they do, the looks of each thing above and
+            below the horizon, and colours that a style leaves no room for.
+        """
+        rest, style = _take_phrase(words, self.styles)
+        if style is not None:
+            look, where = style
+            is_somewhere = _take_phrase(rest, self.places)[1] is not None
+            rest += [] if is_somewhere else where.split()
+        drawn, tinted = self._take_tints(rest)
+        _, grounds = _take_phrase(drawn, self.places)
+        looks = [grounds or (0, 0)] * num_things
+        for thing, (number, _) in tinted.items():
+            looks[thing] = (number, number)
+        if style is None:
+            return drawn, looks, []
+        return drawn, [(look, look)] * num_things, [word for _, word in tinted.values()]
+
+    def _take_tints(self, words: Sequence[str]) -> tuple[list[str], dict[int, tuple[int, str]]]:
+        """Take the colours beside the slots out of read words, by the thing that has them."""
+        numbers = {slot: number for number, slot in enumerate(SLOTS)}
+        rest: list[str] = []
+        tinted: dict[int, tuple[int, str]] = {}
+        for at, word in enumerate(words):
+            is_before = words[at + 1 : at + 2] == ["background"]
+            if word not in self.tints or is_before:
+                rest.append(word)
+                continue
+            # The colour of what follows it; at the end, of what it follows.
+            after = next((w for w in words[at + 1 :] if w not in self.tints), None)
+            before = next((w for w in reversed(words[:at]) if w not in self.tints), None)
+            slot = after if after in numbers else before
+            if slot in numbers:
+                tinted.setdefault(numbers[slot], (self.tints[word], word))
+            else:
+                rest.append(word)
+        return rest, tinted
 
     def _certain(self, segment: "_Segment") -> "_Segment":
         if segment.thing is not None and segment.phrase in self.doubtful:
@@ -298,6 +428,18 @@ def _choose(segments: Sequence[_Segment]) -> tuple[list[int], list[str]]:
     return chosen, [found[number] for number in numbers if number not in chosen]
 
 
+def _take_phrase(
+    words: Sequence[str], known: Mapping[str, _Found]
+) -> tuple[list[str], _Found | None]:
+    """Return words without the first of the phrases `known`, and what that means."""
+    for first in range(len(words)):
+        for count in range(min(MAX_PHRASE + 1, len(words) - first), 0, -1):
+            found = known.get(" ".join(words[first : first + count]))
+            if found is not None:
+                return [*words[:first], *words[first + count :]], found
+    return list(words), None
+
+
 _Type = TypeVar("_Type")
 
 
@@ -308,11 +450,42 @@ def _of_type(value: object, kind: type[_Type], name: str) -> _Type:
 
 
 def _read_thing(entry: object) -> Thing:
-    label, numbers = _of_type(entry, list, "a thing")
+    label, numbers, group = _of_type(entry, list, "a thing")
     designs = tuple(_of_type(n, int, "a design") for n in _of_type(numbers, list, "designs"))
     if not designs or min(designs) < 0:
         raise ValueError(f"the designs of {label!r:.40} are {designs!r:.40}")
-    return Thing(_of_type(label, str, "a label"), designs)
+    return Thing(_of_type(label, str, "a label"), designs, _of_type(group, str, "a group"))
+
+
+def _read_looks(
+    content: Mapping[str, object], num_looks: int
+) -> tuple[dict[str, int], dict[str, tuple[int, str]], dict[str, tuple[int, int]]]:
+    def number(value: object) -> int:
+        found = _of_type(value, int, "a look")
+        if found not in range(num_looks):
+            raise ValueError(f"there is no look {found}")
+        return found
+
+    tints, styles, places = (
+        _of_type(content[name], dict, name) for name in ("tints", "styles", "places")
+    )
+    return (
+        {word: number(look) for word, look in tints.items()},
+        {
+            phrase: (number(look), _of_type(where, str, "a place"))
+            for phrase, (look, where) in styles.items()
+        },
+        {phrase: (number(above), number(below)) for phrase, (above, below) in places.items()},
+    )
+
+
+def _read_settings(content: object, places: Mapping[str, object]) -> tuple[str, ...]:
+    listed = _of_type(content, list, "places")
+    phrases = tuple(_of_type(phrase, str, "a place") for phrase in listed)
+    unknown = [phrase for phrase in phrases if phrase not in places]
+    if unknown:
+        raise ValueError(f"there is no place {unknown[0]!r:.40}")
+    return phrases
 
 
 def _read_words(content: object) -> frozenset[str]:

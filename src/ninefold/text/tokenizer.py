@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 
 from ninefold.text.bpe import read_tokenizer
 from ninefold.text.encoded import BOS_ID, EOS_ID, EncodedText, TokenRow
-from ninefold.text.things import SLOTS, ThingTable
+from ninefold.text.things import SLOTS, ThingTable, Version
 
 
 class TextTokenizer:
@@ -55,21 +55,23 @@ class TextTokenizer:
         """Entries of the tokenizer; those of a model's sketches come after them."""
         return int(self._tokenizer.get_vocab_size())
 
-    def encode_things(self, text: str, shown: Sequence[int], table: ThingTable) -> EncodedText:
-        """Encode a text behind the sketches of its things.
+    def encode_things(self, version: Version, table: ThingTable) -> EncodedText:
+        """Encode a version of a text behind the sketches of its things.
+
+        A thing that looks the same above and below the horizon is shown once.
 
         Args:
-            text: Its things as `text.things.SLOTS`.
-            shown: Number of the sketch of each thing.
+            version: Its things are `text.things.SLOTS`.
             table: What they are counted by; ids are those of `models.sketches`.
         """
         first, length = self.num_entries, table.sketch_length
         entries = [
-            first + (place * table.num_sketches + sketch) * length + entry
-            for place, sketch in enumerate(shown)
+            first + (place * table.num_sketches + design * table.num_looks + look) * length + entry
+            for thing, (design, looks) in enumerate(version.shown)
+            for place, look in enumerate(dict.fromkeys(looks), len(looks) * thing)
             for entry in range(length)
         ]
-        words = self._words(text, {})
+        words = self._words(version.text, {})
         kept = words[: self._row.max_length - 2 - len(entries)]
         num_tokens = len(entries) + len(words) + 2
         return self._row.fill([BOS_ID, *entries, *kept, EOS_ID], num_tokens=num_tokens)

@@ -194,6 +194,7 @@ class PocketRun:
             clip=replace(clip.POCKET_CLIP, vocab_size=len(ranking[f"{clip.WORDS}.weight"])),
             picture_size=POCKET_VQGAN.resolution,
             has_plain_codes=True,
+            has_flat_colours=True,
         )
         files: dict[str, Path | bytes] = {
             name: self._tokenizer() / name for name in (TOKENIZER_FILE, THINGS_FILE)

@@ -4,10 +4,12 @@ What a thing is called is the table's affair, so captions say only what is to be
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 
+from ninefold.corpus.scenes.compose import backdrop_of
 from ninefold.corpus.scenes.describe import describe_scene
 from ninefold.corpus.scenes.scene import Scene
 from ninefold.text import TextNormalizer
@@ -50,6 +52,13 @@ def scene_captions(scenes: Iterable[Scene], seed: int) -> list[list[str]]:
         [scene_caption(scene, seed + number, index) for index in range(CAPTIONS_PER_SCENE)]
         for number, scene in enumerate(scenes)
     ]
+
+
+def drawn_captions(scenes: Iterable[Scene], seed: int) -> list[list[str]]:
+    """Return `scene_captions` without colours and styles of things, which sketches show."""
+    return scene_captions(
+        (replace(scene, tint="", style="", place=backdrop_of(scene)) for scene in scenes), seed
+    )
 
 
 def scene_caption(scene: Scene, seed: int, index: int) -> str:

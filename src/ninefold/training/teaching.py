@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ninefold.checkpoints.load import load_clip, load_vqgan
+from ninefold.checkpoints.load import load_clip, load_dallebart, load_vqgan
 from ninefold.checkpoints.model_folder import (
     ModelConfig,
     Network,
@@ -27,14 +27,15 @@ from ninefold.checkpoints.model_folder import (
 )
 from ninefold.corpus.build import PICTURES_FILE, Record, read_records
 from ninefold.corpus.scenes.compose import compose
+from ninefold.corpus.scenes.looks import LOOKS
 from ninefold.corpus.scenes.scene import Scene
 from ninefold.errors import CheckpointError, UserError
 from ninefold.models.clip import CLIP
-from ninefold.models.sketches import NUM_PLACES
+from ninefold.models.sketches import NUM_PLACES, SketchEmbedding
 from ninefold.text.normalize import TextNormalizer
 from ninefold.text.things import (
+    MAX_DESIGNS,
     MAX_PHRASE,
-    MAX_VERSIONS,
     SLOTS,
     THINGS_FILE,
     Thing,
@@ -44,7 +45,6 @@ from ninefold.text.things import (
 from ninefold.text.tokenizer import TextTokenizer
 from ninefold.training.cells import to_pixels
 from ninefold.training.recipes.clip import WORDS as CLIP_WORDS
-from ninefold.training.recipes.dallebart import WORDS
 from ninefold.training.sketches import BLOCK, LENGTH, sketch_things
 
 
@@ -58,7 +58,7 @@ class NewThing:
     pictures: tuple[int, ...]
     """Numbers of the pictures that are its designs."""
     spare: tuple[int, ...] = ()
-    """Numbers of those beyond `MAX_VERSIONS`."""
+    """Numbers of those beyond `MAX_DESIGNS`."""
     likeness: str = ""
     """Label of the known thing by whose name the ranking CLIP knows it; empty without a CLIP."""
 
@@ -112,8 +112,8 @@ def name_things(
     for label, numbers in groups.items():
         phrases = [phrase for phrase in _phrases(label, numbers, keys, new) if phrase not in taken]
         taken.update(phrases)
-        designs = tuple(numbers[:MAX_VERSIONS])
-        things.append(NewThing(label, tuple(phrases), designs, tuple(numbers[MAX_VERSIONS:])))
+        designs = tuple(numbers[:MAX_DESIGNS])
+        things.append(NewThing(label, tuple(phrases), designs, tuple(numbers[MAX_DESIGNS:])))
     return things, nameless
 
 
@@ -168,17 +168,23 @@ def teach_things(corpus: Path, base: Path, folder: Path) -> Taught | None:
         )
     rgba: NDArray[np.uint8] = np.load(corpus / PICTURES_FILE, mmap_mode="r")
     shown = rgba[[number for thing in things for number in thing.pictures]]
-    drawing = load_state(base, "dallebart")
-    sketches = torch.from_numpy(sketch_things(load_vqgan(base), shown))
-    drawing[f"{WORDS}.codes"] = torch.cat([drawing[f"{WORDS}.codes"], sketches])
+    drawing = load_dallebart(base, dtype=None)
+    words = drawing.encoder.embed_tokens
+    assert isinstance(words, SketchEmbedding)
+    words.keep(
+        torch.cat([words.codes(), torch.from_numpy(sketch_things(load_vqgan(base), shown))]),
+        words.plain,
+    )
     networks: dict[Network, dict[str, Tensor]] = {
-        "dallebart": drawing,
+        "dallebart": drawing.state_dict(),
         "vqgan": load_state(base, "vqgan"),
     }
     sizes = replace(
         config.dallebart,
         num_sketches=config.dallebart.num_sketches + len(shown),
-        encoder_vocab_size=config.dallebart.encoder_vocab_size + NUM_PLACES * LENGTH * len(shown),
+        sketch_bytes=len(words.others),
+        encoder_vocab_size=config.dallebart.encoder_vocab_size
+        + NUM_PLACES * len(LOOKS) * LENGTH * len(shown),
     )
     made = replace(
         config,
@@ -216,10 +222,12 @@ def teach_things(corpus: Path, base: Path, folder: Path) -> Taught | None:
 
 def _check_sketches(base: Path, config: ModelConfig) -> None:
     sizes = config.dallebart
-    if (sizes.sketch_length, sizes.sketch_codes) != (LENGTH, BLOCK**2):
+    found = (sizes.sketch_looks, sizes.sketch_length, sizes.sketch_codes)
+    if found != (len(LOOKS), LENGTH, BLOCK**2):
         raise CheckpointError(
-            f"{base} has sketches of {sizes.sketch_length} entries of {sizes.sketch_codes} codes, "
-            f"not of {LENGTH} of {BLOCK**2}; update ninefold, or install the model again."
+            f"{base} has sketches in {found[0]} looks, of {found[1]} entries of {found[2]} codes, "
+            f"not in {len(LOOKS)}, of {LENGTH} of {BLOCK**2}; update ninefold, or install the "
+            "model again."
         )
 
 
@@ -231,7 +239,7 @@ def _normalized(records: Sequence[Record], base: Path, config: ModelConfig) -> l
 def _with_things(table: ThingTable, things: Sequence[NewThing]) -> ThingTable:
     phrases = dict(table.phrases)
     added: list[Thing] = []
-    sketch = table.num_sketches
+    sketch = table.num_designs
     for number, thing in enumerate(things, len(table.things)):
         phrases.update(dict.fromkeys(thing.phrases, number))
         designs = tuple(range(sketch, sketch + len(thing.pictures)))

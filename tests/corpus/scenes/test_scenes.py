@@ -10,7 +10,17 @@ from ninefold.corpus.holdout import is_held_out
 from ninefold.corpus.scenes.compose import SIZES, compose, lay_out
 from ninefold.corpus.scenes.describe import describe_scene
 from ninefold.corpus.scenes.grammar import draw_scene
-from ninefold.corpus.scenes.places import BACKDROPS, CELLS, PALETTE, PLACES, paint_backdrop
+from ninefold.corpus.scenes.looks import LOOKS, Look
+from ninefold.corpus.scenes.places import (
+    BACKDROPS,
+    CELLS,
+    HORIZON,
+    PALETTE,
+    PLACES,
+    colour_of,
+    grounds_of,
+    paint_backdrop,
+)
 from ninefold.corpus.scenes.scene import Scene
 from ninefold.corpus.scenes.things import COMMON, FACES, GLASSES, HATS
 
@@ -97,15 +107,30 @@ def test_things_are_drawn_in_three_sizes(number: int) -> None:
         assert 0 <= top <= CELLS - extent
 
 
-def test_a_thing_is_plain_unless_it_is_tinted_or_drawn_in_a_style() -> None:
-    assert [placed.is_plain for placed in lay_out(Scene("flat", "single", ("robot",)))] == [True]
-    for scene in (
-        Scene("flat", "single", ("robot",), tint="red"),
-        Scene("flat", "single", ("robot",), style="sketch"),
-    ):
-        assert not any(placed.is_plain for placed in lay_out(scene))
-    wearing = lay_out(Scene("flat", "wearing", ("robot", "crown"), tint="red"))
-    assert {placed.number: placed.is_plain for placed in wearing} == {0: False, 1: True}
+def test_a_thing_looks_as_its_tint_its_style_or_its_ground_says() -> None:
+    def looks(scene: Scene) -> dict[int, list[Look]]:
+        return {each.number: [LOOKS[look] for look in each.looks] for each in lay_out(scene)}
+
+    assert looks(Scene("flat", "single", ("robot",))) == {0: [Look()] * 2}
+    assert looks(Scene("flat", "single", ("robot",), tint="red")) == {0: [Look(tint="red")] * 2}
+    neon = looks(Scene("flat", "single", ("robot",), style="neon"))
+    assert neon == {0: [Look("black", style="neon")] * 2}
+    somewhere = looks(Scene("flat", "pair", ("robot", "crown"), "beside", place="beach"))
+    assert somewhere == {key: [Look("blue"), Look("sand")] for key in (0, 1)}
+    wearing = looks(Scene("flat", "wearing", ("robot", "crown"), tint="red", place="red"))
+    assert wearing == {0: [Look(tint="red")] * 2, 1: [Look("red")] * 2}
+    sketched = looks(Scene("flat", "pair", ("robot", "crown"), "beside", style="sketch"))
+    assert sketched == dict.fromkeys((0, 1), [Look(style="sketch")] * 2)
+
+
+@pytest.mark.parametrize("place", [*PLACES, *BACKDROPS])
+def test_things_stand_on_the_two_grounds_of_a_place(place: str) -> None:
+    """Shapes are in the two upper rows and the outer columns alone."""
+    picture = paint_backdrop(place, 64)
+    horizon, row = HORIZON * 8, 2 * 8
+    above, below = (np.asarray(colour_of(ground)) for ground in grounds_of(place))
+    assert (picture[row:horizon, 16:44] == above).all()
+    assert (picture[horizon + 4 : 56, 16:44] == below).all()
 
 
 @pytest.mark.parametrize("number", range(60))

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ninefold.corpus.scenes.looks import restyle, tint
-from ninefold.corpus.scenes.places import CELLS, paint_backdrop
+from ninefold.corpus.scenes.looks import LOOKS, Look
+from ninefold.corpus.scenes.places import CELLS, GROUNDS, grounds_of, paint_backdrop
 from ninefold.corpus.scenes.scene import Scene
 
 RGBA = NDArray[np.uint8]
@@ -52,12 +52,12 @@ def compose(scene: Scene, find: Callable[[str, str], RGBA], side: int) -> NDArra
         find: gives the RGBA picture of a source's thing.
         side: in pixels, a multiple of the grid's cells.
     """
-    backdrop = scene.place or ("black" if scene.style == "neon" else "white")
-    canvas = Image.fromarray(paint_backdrop(backdrop, side))
+    canvas = Image.fromarray(paint_backdrop(backdrop_of(scene), side))
     cell = side // CELLS
     for placed in lay_out(scene):
         left, top, extent = placed.box
-        thing = _look(scene, placed.number, find(scene.source, scene.things[placed.number]))
+        look = LOOKS[placed.looks[0]]
+        thing = look.apply(find(scene.source, scene.things[placed.number]))
         scaled = resize(thing, extent * cell)
         canvas.paste(scaled, (left * cell, top * cell), scaled)
     return np.asarray(canvas)
@@ -70,34 +70,47 @@ class Placed:
     number: int
     """0 for the scene's first thing, 1 for its second."""
     box: Box
-    is_plain: bool
-    """Whether it looks as it does by itself: not tinted, in no style."""
+    looks: tuple[int, int]
+    """Numbers of `LOOKS` above and below the horizon."""
 
 
 def lay_out(scene: Scene) -> list[Placed]:
     """Return the things of a scene, those behind first."""
-    is_plain = not (scene.tint or scene.style)
+    looks = [looks_of(scene, number) for number in range(len(scene.things))]
     if scene.kind == "count":
-        return [Placed(0, box, is_plain) for box in _COUNTS[scene.count]]
+        return [Placed(0, box, looks[0]) for box in _COUNTS[scene.count]]
     if scene.kind == "single":
-        return [Placed(0, _TINY if scene.size else SINGLE, is_plain)]
+        return [Placed(0, _TINY if scene.size else SINGLE, looks[0])]
     if scene.kind == "wearing":
         is_on_eyes = scene.things[1] in ("glasses", "sunglasses", "goggles")
         boxes = (_WEARER, _GLASSES if is_on_eyes else _HAT)
     else:
         boxes = _PAIRS[scene.relation]
-    pair = [Placed(0, boxes[0], is_plain), Placed(1, boxes[1], is_plain=True)]
+    pair = [Placed(number, boxes[number], looks[number]) for number in range(2)]
     # A rider sits in front of what it rides, and whoever is somewhere in front of the place; what
     # is held or eaten is in front of who does it.
     return pair[::-1] if scene.relation in ("riding", "at") else pair
 
 
-def _look(scene: Scene, number: int, thing: RGBA) -> RGBA:
+def backdrop_of(scene: Scene) -> str:
+    """Return the place or colour behind a scene; a style may ask for one of its own."""
+    if scene.place or not scene.style:
+        return scene.place
+    ground = Look.of_style(scene.style).ground
+    return "" if ground == GROUNDS[0] else ground
+
+
+def looks_of(scene: Scene, number: int) -> tuple[int, int]:
+    """Return the looks of a scene's thing above and below the horizon, as numbers of `LOOKS`.
+
+    There are none of tints and styles in places: such a thing looks as it does by itself.
+    """
     if number == 0 and scene.tint:
-        thing = tint(thing, scene.tint)
-    if number == 0 and scene.style:
-        thing = restyle(thing, scene.style)
-    return thing
+        return (LOOKS.index(Look(tint=scene.tint)),) * 2
+    if scene.style:
+        return (LOOKS.index(Look.of_style(scene.style)),) * 2
+    above, below = grounds_of(scene.place)
+    return LOOKS.index(Look(above)), LOOKS.index(Look(below))
 
 
 def resize(thing: RGBA, side: int) -> Image.Image:

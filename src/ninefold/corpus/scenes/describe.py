@@ -19,11 +19,6 @@ _TINY = (
     "a miniature {name}",
     "tiny {name}",
 )
-_ON_COLOUR = (
-    "{what} on a {colour} background",
-    "{what} against {colour}",
-    "{what}, {colour} background",
-)
 _OPENINGS = (
     "{what}", "{what}", "{what}", "{what}", "a picture of {what}", "a photo of {what}",
     "a painting of {what}", "an illustration of {what}", "{what}, digital art",
@@ -40,17 +35,24 @@ def describe_scene(scene: Scene, seed: int, index: int, names: Sequence[str] | N
         seed: of the scene, so that alike scenes get different captions.
         index: which caption.
         names: what the things are called instead of their names, the plural as the singular.
+            Places are then said in one way, as `corpus.phrases` has prompts read.
     """
     draw = np.random.Generator(np.random.Philox(key=[seed, index]))
     what = _subject(scene, draw, names)
     if scene.style:
         what = f"{_pick(draw, STYLES[scene.style])} {what}"
     if scene.place in PLACES:
-        where = _pick(draw, PLACES[scene.place])
+        said = PLACES[scene.place]
+        where = said[0] if names is not None else _pick(draw, said)
         what = _pick(draw, _LOCATED).format(what=what, where=where)
     elif scene.place:
-        what = _pick(draw, _ON_COLOUR).format(what=what, colour=scene.place)
+        what = f"{what} {on_colour(scene.place)}"
     return what if scene.style else _pick(draw, _OPENINGS).format(what=what)
+
+
+def on_colour(colour: str) -> str:
+    """Return how a caption says that something is before a background of one colour."""
+    return f"on a {colour} background"
 
 
 def _subject(scene: Scene, draw: np.random.Generator, given: Sequence[str] | None) -> str:
@@ -61,7 +63,9 @@ def _subject(scene: Scene, draw: np.random.Generator, given: Sequence[str] | Non
     if scene.size:
         return _pick(draw, _TINY).format(name=names[0])
     if scene.tint:
-        return _with_article(f"{scene.tint} {names[0]}")
+        names = [f"{scene.tint} {names[0]}", *names[1:]]
+    if scene.tint and scene.kind == "single":
+        return _with_article(names[0])
     if scene.kind == "single":
         return _with_article(names[0]) if draw.random() < 3 / 4 else names[0]
     a, b = (_with_article(name) for name in names)

@@ -70,9 +70,15 @@ RELATIONS: dict[str, Relation] = {
 }  # fmt: skip
 """Relations of two things; `first` and `second` are who can take part."""
 
-KIND_WEIGHTS = {"place": 4.0, "tint": 3.5, "style": 2.0, "size": 1.0, "count": 2.5, "pair": 8.0,
+KIND_WEIGHTS = {"place": 4.0, "tint": 2.0, "style": 1.0, "size": 1.0, "count": 2.0, "pair": 10.0,
                 "wearing": 2.0}  # fmt: skip
 """How often each kind of scene is drawn, relative to the others."""
+SOMEWHERE_SHARE = 0.5
+"""Scenes of other kinds that are also somewhere; the rest are on white."""
+PLACE_SHARE = 0.75
+"""Of what is somewhere, places; the rest are on a plain colour."""
+TINTED_SHARE = 0.1
+"""Pairs whose first thing is tinted."""
 ANY_SHARE = 0.5
 """Share of the things, where a scene may have any, that are drawn from all of a source's."""
 
@@ -115,15 +121,15 @@ def _draft(draw: np.random.Generator, source: str, kind: str, labels: Sequence[s
         is_any = choices is COMMON and draw.random() < ANY_SHARE
         return _pick(draw, labels if is_any else choices)
 
-    # Every fifth scene is also somewhere, on white otherwise.
-    place = _pick(draw, list(PLACES)) if draw.random() < 1 / 5 else ""
+    backdrops = [name for name in BACKDROPS if name != "white"]
+    where = _pick(draw, list(PLACES) if draw.random() < PLACE_SHARE else backdrops)
+    place = where if draw.random() < SOMEWHERE_SHARE else ""
+    tint = _pick(draw, list(TINTS)) if kind == "tint" or draw.random() < TINTED_SHARE else ""
     thing = any_of(COMMON)
     if kind == "place":
-        backdrops = [name for name in BACKDROPS if name != "white"]
-        where = _pick(draw, list(PLACES) if draw.random() < 3 / 4 else backdrops)
         return Scene(source, "single", (thing,), place=where)
     if kind == "tint":
-        return Scene(source, "single", (thing,), tint=_pick(draw, list(TINTS)), place=place)
+        return Scene(source, "single", (thing,), tint=tint, place=place)
     if kind == "style":
         return Scene(source, "single", (thing,), style=_pick(draw, list(STYLES)))
     if kind == "size":
@@ -132,12 +138,12 @@ def _draft(draw: np.random.Generator, source: str, kind: str, labels: Sequence[s
         return Scene(source, "count", (thing,), count=int(draw.integers(2, 5)), place=place)
     if kind == "wearing":
         worn = _pick(draw, HATS if draw.random() < 3 / 4 else GLASSES)
-        return Scene(source, "wearing", (_pick(draw, FACES), worn), place=place)
+        return Scene(source, "wearing", (_pick(draw, FACES), worn), tint=tint, place=place)
     names = list(RELATIONS)
     weights = np.asarray([RELATIONS[name].weight for name in names])
     relation = names[int(draw.choice(len(names), p=weights / weights.sum()))]
     pair = (any_of(RELATIONS[relation].first), any_of(RELATIONS[relation].second))
-    return Scene(source, "pair", pair, relation, place=place)
+    return Scene(source, "pair", pair, relation, tint=tint, place=place)
 
 
 def _pick(draw: np.random.Generator, choices: Sequence[str]) -> str:

@@ -1,10 +1,13 @@
 """How a thing or a whole picture can be made to look: tints of things, styles of pictures."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
+
+from ninefold.corpus.scenes.places import GROUNDS
 
 RGBA = NDArray[np.uint8]
 
@@ -30,6 +33,35 @@ STYLES: dict[str, tuple[str, ...]] = {
     "neon": ("neon", "a neon sign of", "glowing neon"),
 }
 """Styles, and how a prompt that asks for one begins."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a thing appears: by itself on a ground, tinted, or in a style."""
+
+    ground: str = "white"
+    """Of `GROUNDS`: what it stands on."""
+    tint: str = ""
+    style: str = ""
+
+    @classmethod
+    def of_style(cls, style: str) -> "Look":
+        """Return the look of a style, which may have a ground of its own."""
+        return cls("black" if style == "neon" else "white", style=style)
+
+    def apply(self, thing: RGBA) -> RGBA:
+        """Give a thing (H, W, 4) this look."""
+        if self.tint:
+            thing = tint(thing, self.tint)
+        return restyle(thing, self.style) if self.style else thing
+
+
+LOOKS: tuple[Look, ...] = (
+    *(Look(ground) for ground in GROUNDS),
+    *(Look(tint=name) for name in TINTS),
+    *(Look.of_style(name) for name in STYLES),
+)
+"""Looks that things have sketches in (`training.sketches`), those by themselves first."""
 
 
 def tint(thing: RGBA, colour: str) -> RGBA:
@@ -84,15 +116,28 @@ def _sketch(thing: RGBA) -> RGBA:
     grey = on_white.convert("L").filter(ImageFilter.GaussianBlur(1))
     values = np.asarray(grey, np.float32)
     down, across = np.gradient(values)
-    strength = np.clip(np.hypot(down, across) * 12, 0, 255)
+    strength = np.clip(np.hypot(down, across) * 12, 0, 255).astype(np.uint8)
+    line = np.asarray(Image.fromarray(strength).filter(ImageFilter.MaxFilter(3)))
     ink = np.full_like(thing[..., :3], 60)
-    return np.concatenate([ink, strength[..., None].astype(np.uint8)], -1)
+    return np.concatenate([ink, line[..., None]], -1)
 
 
 def _neon(thing: RGBA) -> RGBA:
-    sketched = _sketch(thing)
-    bright = np.clip(thing[..., :3].astype(np.float32) * 0.6 + 110, 0, 255).astype(np.uint8)
-    return np.concatenate([bright, sketched[..., 3:]], -1)
+    ink = Image.fromarray(_sketch(thing)[..., 3])
+    tube = ink.filter(ImageFilter.MaxFilter(max(3, len(thing) // 48 | 1)))
+    glow = tube.filter(ImageFilter.GaussianBlur(len(thing) / 64))
+    light = np.maximum(np.asarray(tube), np.asarray(glow))
+    shine = _saturate(thing[..., :3])
+    return np.concatenate([shine, light[..., None]], -1)
+
+
+def _saturate(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Make colours (H, W, 3) as bright as they can be; what has none becomes white."""
+    values = colours.astype(np.float32)
+    least = values.min(-1, keepdims=True)
+    clear = (values - 0.7 * least) / np.maximum(values.max(-1, keepdims=True) - 0.7 * least, 1)
+    shine: NDArray[np.uint8] = np.clip(60 + 195 * clear, 0, 255).astype(np.uint8)
+    return shine
 
 
 _STYLES: dict[str, Callable[[RGBA], RGBA]] = {

@@ -17,23 +17,33 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from ninefold.corpus.scenes.compose import looks_of
+from ninefold.corpus.scenes.looks import LOOKS
+from ninefold.corpus.scenes.places import GROUNDS
+from ninefold.corpus.scenes.scene import Scene
 from ninefold.data.token_dataset import TokenDataset
 from ninefold.generation.decode import decode_picture
 from ninefold.generation.generate import TextInput, generate
 from ninefold.generation.params import SamplingParams
 from ninefold.models.attention import Attention
 from ninefold.models.dallebart import DalleBart, DalleBartConfig
-from ninefold.models.sketches import CONTENT_SCALE, NAME_SCALE, NUM_PLACES, SketchEmbedding
+from ninefold.models.sketches import (
+    CONTENT_SCALE,
+    NAME_SCALE,
+    NUM_PLACES,
+    SketchEmbedding,
+    packed_size,
+)
 from ninefold.models.vqgan import VQGAN
 from ninefold.text import TextNormalizer, TextTokenizer
 from ninefold.text.encoded import BOS_ID, EOS_ID, PAD_ID
-from ninefold.text.things import ThingTable
+from ninefold.text.things import ThingTable, Version
 from ninefold.training.config import TrainConfig
 from ninefold.training.encoded import SCENE_SEED, EncodedPictures
 from ninefold.training.pictures import PictureSet
 from ninefold.training.recipes.vqgan import POCKET_VQGAN
-from ninefold.training.sketches import BLOCK, LENGTH, SIDES
-from ninefold.training.slot_captions import CAPTIONS_PER_SCENE, scene_captions, thing_captions
+from ninefold.training.sketches import BLOCK, LENGTH, SIDES, plain_code_of_looks
+from ninefold.training.slot_captions import CAPTIONS_PER_SCENE, drawn_captions, thing_captions
 
 WORDS = "encoder.embed_tokens"
 """Name of the text embedding."""
@@ -63,7 +73,10 @@ it was not learned in 400 steps (docs/LOG.md)."""
 FOREIGN_CODES = 0.05
 """Share of the decoder's input codes that are another sample's at the same place. Drawing, the
 decoder reads codes that it chose itself, some of them wrong; it learns so to heed the caption."""
-SCENE_SHARE = 0.7
+ON_WHITE = 4
+"""One caption of so many shows things as on white wherever they are. Tinted ones have no sketch on
+other grounds, and are drawn there by what is learned from these."""
+SCENE_SHARE = 0.85
 """Share of a batch that are scenes; the others are single things on white."""
 POCKET_DALLEBART = DalleBartConfig(
     encoder_layers=2,
@@ -74,6 +87,8 @@ POCKET_DALLEBART = DalleBartConfig(
     encoder_ffn_dim=512,
     decoder_ffn_dim=768,
     encoder_vocab_size=1,
+    sketch_looks=len(LOOKS),
+    sketch_grounds=len(GROUNDS),
     sketch_length=LENGTH,
     sketch_codes=BLOCK**2,
     sketch_width=CODE_WIDTH,
@@ -106,23 +121,34 @@ class DalleBartTask:
         self.tokenizer = TextTokenizer.from_folder(tokenizer, config.max_text_length)
         self.table = table
         self.num_words = self.tokenizer.num_entries
-        num_entries = NUM_PLACES * len(sketches) * LENGTH
-        vocab_size = self.num_words + num_entries
-        config = replace(config, encoder_vocab_size=vocab_size, num_sketches=len(sketches))
+        codes, plain = torch.from_numpy(sketches), torch.from_numpy(plain_code_of_looks())
+        num_entries = NUM_PLACES * len(codes) * len(LOOKS) * LENGTH
+        config = replace(
+            config,
+            encoder_vocab_size=self.num_words + num_entries,
+            num_sketches=len(codes),
+            sketch_bytes=packed_size(codes, plain, len(GROUNDS)),
+        )
         self.vqgan = vqgan.eval()
         self.sketches = {
             (record.source, record.label): number for number, record in enumerate(corpus.records)
         }
         of_things = thing_captions(corpus)
         things = [
-            [self._token_row(text, record.source, (record.label,)) for text in texts]
+            [
+                self._token_row(text, Scene(record.source, "single", (record.label,)))
+                for text in texts
+            ]
             for record, texts in zip(corpus.records, of_things, strict=True)
         ]
         drawn = [corpus.draw_scene(SCENE_SEED, number) for number in range(len(encoded.scenes))]
-        of_scenes = scene_captions(drawn, SCENE_SEED)
+        of_scenes = drawn_captions(drawn, SCENE_SEED)
         scenes = [
-            [self._token_row(text, scene.source, scene.things) for text in texts]
-            for scene, texts in zip(drawn, of_scenes, strict=True)
+            [
+                self._token_row(text, scene, is_on_white=(number + index) % ON_WHITE == 0)
+                for index, text in enumerate(texts)
+            ]
+            for number, (scene, texts) in enumerate(zip(drawn, of_scenes, strict=True))
         ]
         blank = np.full(config.max_text_length, PAD_ID, np.int32)
         blank[:2] = BOS_ID, EOS_ID
@@ -140,7 +166,7 @@ class DalleBartTask:
         codebook = vqgan.quantize.embedding.weight.detach()
         words = self.model.encoder.embed_tokens
         assert isinstance(words, SketchEmbedding)
-        words.codes.copy_(torch.from_numpy(sketches))
+        words.keep(codes, plain)
         vectors = name_codes(codebook, config.sketch_width)
         words.vectors.copy_(vectors)
         _initialize(self.model)
@@ -148,10 +174,14 @@ class DalleBartTask:
         parity = start_positions(self.model)
         start_copying(self.model, words, turn, parity)
 
-    def _token_row(self, text: str, source: str, labels: Sequence[str]) -> list[int]:
-        """Return the token ids of a caption, padded, behind the sketches that are drawn."""
-        shown = [self.sketches[source, label] for label in labels]
-        return list(self.tokenizer.encode_things(text, shown, self.table).ids)
+    def _token_row(self, text: str, scene: Scene, *, is_on_white: bool = False) -> list[int]:
+        """Return the token ids of a scene's caption, padded, behind the sketches of its things."""
+        seen = replace(scene, place="") if is_on_white else scene
+        shown = tuple(
+            (self.sketches[scene.source, label], looks_of(seen, number))
+            for number, label in enumerate(scene.things)
+        )
+        return list(self.tokenizer.encode_things(Version(text, shown), self.table).ids)
 
     def start_from(self, weights: Mapping[str, Tensor]) -> None:
         """Go on from the weights of an earlier lesson."""
@@ -209,8 +239,8 @@ class DalleBartTask:
         for prompt in SAMPLE_PROMPTS:
             read = self.table.read(normalize(prompt))
             encoded = [
-                self.tokenizer.encode_things(read.text, shown, self.table)
-                for shown in self.table.versions(read.things)
+                self.tokenizer.encode_things(version, self.table)
+                for version in self.table.versions(read)
             ]
             encoded.append(self.tokenizer.encode_unconditional())
             text = TextInput(
