@@ -1,4 +1,4 @@
-"""Checks of prompts in a few threads, so that no text holds up the event loop.
+"""Checks of prompts in a thread, so that no text holds up the event loop.
 
 A network has one check of a kind running at a time, so the checks of one keep those of others
 waiting no longer than a single text takes; prompts of jobs go before texts that are only judged.
@@ -20,7 +20,8 @@ Kind = Literal["job", "text"]
 
 _Result = TypeVar("_Result")
 
-NUM_THREADS = 2
+NUM_THREADS = 1
+"""Checks are Python, of which one thread runs at a time; more would take turns from the loop."""
 
 
 @dataclass
@@ -32,7 +33,7 @@ class _Turn:
 
 
 class CheckPool:
-    """A few threads, shared fairly by networks."""
+    """A thread, or a few, shared fairly by networks."""
 
     def __init__(self, num_threads: int = NUM_THREADS) -> None:
         """Start threads when they are first needed; `close` ends them."""
