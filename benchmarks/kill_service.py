@@ -24,10 +24,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.service.chaos import STALLED_S, Trial
+from tests.service.chaos import Trial
 from tests.tiny import tiny_model_folder
 
 IN_FLIGHT = 50
+HEARTBEAT_S, STALLED_S = 0.4, 2.0
 WORKERS = 3
 PATIENCE_S = 30.0
 FAULTS = {
@@ -134,7 +135,15 @@ def main() -> int:
         folder = Path(name)
         folder.chmod(0o755)
         model = tiny_model_folder(folder)
-        with Trial(folder, model, num_workers=WORKERS, max_attempts=1000) as trial:
+        trial = Trial(
+            folder,
+            model,
+            num_workers=WORKERS,
+            max_attempts=1000,
+            heartbeat_s=HEARTBEAT_S,
+            stalled_s=STALLED_S,
+        )
+        with trial:
             done = asyncio.run(run(trial, options.faults, options.seed, options.minutes))
             try:
                 counted, lost = trial.check(), ""
