@@ -11,10 +11,13 @@ from PIL import Image
 
 import ninefold
 from ninefold import SamplingParams, TextToImage
+from ninefold.checkpoints.load import load_vqgan
 from ninefold.drawing import Drawing, Preview, Progress
 from ninefold.errors import CancelledError, UserError
 from ninefold.generation.decode import decode_picture, decode_square
+from ninefold.generation.edges import sharpen
 from ninefold.generation.params import PRESETS, complete
+from ninefold.painting import Painter
 from ninefold.pictures.png import encode_png
 from ninefold.safety.policy_file import parse_policy
 from ninefold.safety.prompt_policy import PromptPolicy
@@ -86,6 +89,22 @@ def test_pictures_are_enlarged_from_the_size_they_are_drawn_in(model: TextToImag
     drawn = Image.fromarray(decode_picture(model.vqgan, torch.tensor(picture.codes)))
     assert (drawn.size, picture.image.size) == ((16, 16), (32, 32))
     assert picture.image.tobytes() == drawn.resize((32, 32), Image.Resampling.LANCZOS).tobytes()
+
+
+def test_finished_pictures_of_flat_colours_are_sharpened_and_previews_are_not(
+    model: TextToImage, tiny_model: Path
+) -> None:
+    plain = Painter(model.config, load_vqgan(tiny_model))
+    config = dataclasses.replace(model.config, has_flat_colours=True)
+    flat = Painter(config, load_vqgan(tiny_model))
+    codes = torch.arange(16) * 3
+
+    drawn = Image.fromarray(sharpen(decode_picture(plain.vqgan, codes)))
+    assert flat.paint(codes, 0).image == drawn.resize((32, 32), Image.Resampling.LANCZOS)
+    assert flat.paint(codes, 0).image != plain.paint(codes, 0).image
+    assert flat.preview(codes[:8], 0).image == plain.preview(codes[:8], 0).image
+    square = flat.paint_square(codes[None].expand(4, -1), range(4))
+    assert square[0].image != plain.paint_square(codes[None].expand(4, -1), range(4))[0].image
 
 
 def test_ranked_pictures_come_best_first(model: TextToImage) -> None:

@@ -160,6 +160,8 @@ class ThingTable:
         things = tuple(_read_thing(entry) for entry in _of_type(content["things"], list, "things"))
         phrases, hints = (_of_type(content[name], dict, name) for name in ("phrases", "hints"))
         num_looks = _of_type(content["num_looks"], int, "num_looks")
+        if num_looks < 1:
+            raise ValueError(f"num_looks is {num_looks}")
         tints, styles, places = _read_looks(content, num_looks)
         worn, ridden = (_of_type(content[name], list, name) for name in ("worn", "ridden"))
         named = (value for value in phrases.values() if not isinstance(value, str))
@@ -466,17 +468,17 @@ def _read_looks(
             raise ValueError(f"there is no look {found}")
         return found
 
-    tints, styles, places = (
+    tints, pairs, grounds = (
         _of_type(content[name], dict, name) for name in ("tints", "styles", "places")
     )
-    return (
-        {word: number(look) for word, look in tints.items()},
-        {
-            phrase: (number(look), _of_type(where, str, "a place"))
-            for phrase, (look, where) in styles.items()
-        },
-        {phrase: (number(above), number(below)) for phrase, (above, below) in places.items()},
-    )
+    styles, places = {}, {}
+    for phrase, value in pairs.items():
+        look, where = _of_type(value, list, "a style")
+        styles[phrase] = (number(look), _of_type(where, str, "a place"))
+    for phrase, value in grounds.items():
+        above, below = _of_type(value, list, "a place")
+        places[phrase] = (number(above), number(below))
+    return {word: number(look) for word, look in tints.items()}, styles, places
 
 
 def _read_settings(content: object, places: Mapping[str, object]) -> tuple[str, ...]:
