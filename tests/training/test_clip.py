@@ -25,7 +25,7 @@ def restored(
     folder = tmp_path_factory.mktemp("codes")
     vqgan = build_vqgan(LOCAL_VQGAN)
     sketches = sketch_things(vqgan, small_pictures.rgba)
-    encode_pictures(vqgan, small_pictures, sketches, 6, folder)
+    encode_pictures(vqgan, small_pictures, sketches, 6, folder, {})
     return RestoredPictures(vqgan, read_codes(folder))
 
 

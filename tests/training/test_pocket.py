@@ -1,6 +1,7 @@
 """All stages of pocket, a step each: what is trained can be packed, loaded and drawn with."""
 
 import re
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -172,6 +173,22 @@ def test_a_stage_out_of_order_says_which_comes_first(small_corpus: Path, tmp_pat
         run.train_codes()
     with pytest.raises(UserError, match="ninefold train codes"):
         run.export(tmp_path / "model")
+
+
+def test_a_stage_does_not_go_on_with_what_others_made_anew(
+    trained: PocketRun, small_corpus: Path, wordnet: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(trained.root, tmp_path / "run")
+    run = PocketRun(tmp_path / "run", small_corpus, num_scenes=NUM_SCENES, wordnet=wordnet)
+    run.train_codes()  # they are there, made from the same
+    state = torch.load(run.root / "vqgan" / "state.pt", weights_only=True)
+    torch.save({**state, "step": 0}, run.root / "vqgan" / "state.pt")
+    with pytest.raises(UserError, match=r"sketches\.npy was made from other inputs \(vqgan\)"):
+        run.train_codes()
+    table = run.root / "tokenizer" / THINGS_FILE
+    table.write_text(table.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"made from other inputs \(tokenizer\)"):
+        run.train_dallebart()
 
 
 def test_a_tokenizer_without_a_table_says_what_to_run(

@@ -10,6 +10,7 @@ from ninefold.corpus.scenes.compose import SIZES, compose, lay_out
 from ninefold.corpus.scenes.looks import LOOKS
 from ninefold.corpus.scenes.places import CELLS, GROUNDS, HORIZON
 from ninefold.corpus.scenes.scene import Scene
+from ninefold.errors import UserError
 from ninefold.models.vqgan import VQGAN
 from ninefold.training.cells import encode_settled
 from ninefold.training.encoded import encode_pictures, read_codes
@@ -175,12 +176,14 @@ def test_pictures_are_encoded_once_with_the_codes_of_sketches(
 ) -> None:
     small, folder = small_pictures, tmp_path
     sketches = sketch_things(vqgan, small.rgba)
-    encode_pictures(vqgan, small, sketches, 5, folder)
+    encode_pictures(vqgan, small, sketches, 5, folder, {"vqgan": "1"})
     encoded = read_codes(folder)
     assert encoded.things.shape == (len(small), 256)
     assert encoded.scenes.shape == (5, 256)
     grid = encoded.things[3].reshape(16, 16)[2:14, 2:14]
     assert (grid == sketch_codes(sketches[3, 0], SIDES[0])).all()
     before = (folder / "codes.npz").stat().st_mtime_ns
-    encode_pictures(vqgan, small, sketches, 5, folder)
+    encode_pictures(vqgan, small, sketches, 5, folder, {"vqgan": "1"})
     assert (folder / "codes.npz").stat().st_mtime_ns == before
+    with pytest.raises(UserError, match=r"made from other inputs \(vqgan\)"):
+        encode_pictures(vqgan, small, sketches, 5, folder, {"vqgan": "2"})

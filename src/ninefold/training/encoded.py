@@ -13,6 +13,7 @@ from ninefold.corpus.scenes.scene import Scene
 from ninefold.errors import CheckpointError, UserError
 from ninefold.models.vqgan import VQGAN
 from ninefold.training.cells import encode_settled
+from ninefold.training.inputs import Inputs, is_made, record_inputs
 from ninefold.training.pictures import Picture, PictureSet
 from ninefold.training.sketches import settle_things
 
@@ -38,11 +39,16 @@ def encode_pictures(
     sketches: NDArray[np.int16],
     num_scenes: int,
     folder: Path,
+    inputs: Inputs,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> None:
-    """Write the codes of all things and scenes to `folder`, unless they are there."""
+    """Write the codes of all things and scenes to `folder`, unless they are there.
+
+    Raises:
+        UserError: codes are there that were made from other inputs.
+    """
     path = folder / FILE_NAME
-    if path.exists():
+    if is_made(path, inputs):
         return
     count = len(pictures)
     total = count + num_scenes
@@ -69,6 +75,7 @@ def encode_pictures(
             ]
             on_progress(numbers[-1] + 1, total)
     codes = np.stack(rows)
+    record_inputs(path, inputs)
     with atomic_write(path) as file:
         np.savez(file, things=codes[:count], scenes=codes[count:])
 

@@ -7,6 +7,7 @@ for the stages that a run has not got. How a network is trained is in `training.
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,16 @@ from ninefold.text.bpe import TOKENIZER_FILE
 from ninefold.text.things import SLOTS, THINGS_FILE, ThingTable
 from ninefold.training.captions import save_tokenizer
 from ninefold.training.config import TrainConfig
+from ninefold.training.encoded import FILE_NAME as CODES_FILE
 from ninefold.training.encoded import SCENE_SEED, encode_pictures, read_codes
+from ninefold.training.inputs import (
+    Inputs,
+    hash_corpus,
+    hash_files,
+    hash_model,
+    is_made,
+    record_inputs,
+)
 from ninefold.training.pictures import PictureSet
 from ninefold.training.recipes import clip
 from ninefold.training.recipes.clip import pocket_clip
@@ -109,26 +119,37 @@ class PocketRun:
 
     def train_vqgan(self) -> None:
         """Train encoder, codebook and decoder."""
-        self._train("vqgan", pocket_vqgan(self.corpus))
+        self._train("vqgan", pocket_vqgan(self.corpus), self._corpus_inputs)
 
     def train_codes(self) -> None:
         """Encode things, their sketches and scenes, once, by the trained VQGAN."""
         pictures, vqgan = PictureSet(self.corpus, SOURCES), self.load_vqgan()
+        inputs = self._corpus_inputs | self._inputs_of("vqgan")
         path = self.root / "codes" / SKETCHES_FILE
-        if not path.exists():
+        if not is_made(path, inputs):
+            sketches = sketch_things(vqgan, pictures.rgba)
+            record_inputs(path, inputs)
             with atomic_write(path) as file:
-                np.save(file, sketch_things(vqgan, pictures.rgba))
-        sketches = np.load(path)
-        encode_pictures(vqgan, pictures, sketches, self.num_scenes, self.root / "codes")
+                np.save(file, sketches)
+        encode_pictures(
+            vqgan,
+            pictures,
+            np.load(path),
+            self.num_scenes,
+            self.root / "codes",
+            {**inputs, "scenes": str(self.num_scenes)},
+        )
 
     def train_dallebart(self) -> None:
         """Train the transformer on the codes of the trained VQGAN."""
-        self._train("dallebart", self._dallebart())
+        made = self._dallebart()
+        self._train("dallebart", made, self._corpus_inputs | self._read_inputs)
 
     def train_vqgan_decoder(self) -> None:
         """Train the decoder that ships, for the codes of the trained VQGAN."""
         pictures = PictureSet(self.corpus, SOURCES)
-        self._train("vqgan-decoder", pocket_vqgan_decoder(pictures, self.load_vqgan()))
+        made = pocket_vqgan_decoder(pictures, self.load_vqgan())
+        self._train("vqgan-decoder", made, self._corpus_inputs | self._inputs_of("vqgan"))
 
     def train_clip(self) -> None:
         """Train the ranking CLIP."""
@@ -139,7 +160,8 @@ class PocketRun:
             RestoredPictures(self.load_finished_vqgan(), read_codes(self.root / "codes")),
             None if self.start is None else load_network(self.start, "clip"),
         )
-        self._train("clip", made)
+        inputs = self._corpus_inputs | self._read_inputs | self._inputs_of("vqgan-decoder")
+        self._train("clip", made, inputs)
 
     def load_vqgan(self) -> VQGAN:
         """Return the trained VQGAN, without the decoder's own stage."""
@@ -201,9 +223,29 @@ class PocketRun:
         }
         return save_model(folder, config, networks, files, dtype=torch.float16, replace=True)
 
-    def _train(self, stage: str, made: tuple[Task, TrainConfig]) -> None:
+    def _train(self, stage: str, made: tuple[Task, TrainConfig], inputs: Inputs) -> None:
         task, config = made
-        train(task, config, self.root / stage, self.should_stop, self.on_log)
+        train(task, config, self.root / stage, self.should_stop, self.on_log, inputs)
+
+    @cached_property
+    def _corpus_inputs(self) -> dict[str, str]:
+        return {"corpus": hash_corpus(self.corpus)}
+
+    @property
+    def _read_inputs(self) -> dict[str, str]:
+        """Of a stage that reads captions and codes."""
+        codes, words = self.root / "codes", self._tokenizer()
+        return {
+            "tokenizer": hash_files([words / TOKENIZER_FILE, words / THINGS_FILE]),
+            "codes": hash_files([codes / CODES_FILE, codes / SKETCHES_FILE]),
+        }
+
+    def _inputs_of(self, stage: str) -> dict[str, str]:
+        """Of a stage that reads an earlier one's network, or that of the model to start from."""
+        path = self.root / stage / FILE_NAME
+        if path.exists():
+            return {stage: hash_files([path])}
+        return {} if self.start is None else {"start": hash_model(self.start)}
 
     def _dallebart(self) -> tuple[DalleBartTask, TrainConfig]:
         codes = self.root / "codes"
