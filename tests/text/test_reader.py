@@ -158,7 +158,7 @@ def test_a_thing_in_a_place_is_shown_as_it_looks_above_and_below_the_horizon(
         (
             "sketch of a red cat",
             [
-                "The model draws a thing in a style or in a colour, not in both: it left out "
+                "The model has not this colour for a thing, or not beside a style: it left out "
                 "\u201cred\u201d."
             ],
         ),

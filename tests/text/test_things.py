@@ -171,6 +171,23 @@ def test_colours_styles_and_places_are_looks_of_things(
     assert list(found.idle) == idle
 
 
+def test_a_picture_is_in_one_place_and_things_have_colours_that_there_are() -> None:
+    table = replace(
+        LOOKING,
+        places={"in forest": (1, 2), "at night": (2, 1), "on red background": (2, 2)},
+        phrases={**LOOKING.phrases, "at night": "at night"},
+        words=LOOKING.words | {"at", "night", "grey"},
+        colours=LOOKING.colours | {"grey"},
+    )
+    for text in (" a cat in the forest at night", " at night a cat in the forest at night"):
+        found = table.read(text)
+        assert found.drawn_text == " <1> in forest"
+        assert (found.looks, found.elsewhere) == (((1, 2),), ("at night",))
+    found = table.read(" a grey cat at night and at night")
+    assert (found.drawn_text, found.looks) == (" <1> at night and", ((2, 1),))
+    assert (found.idle, found.elsewhere) == (("grey",), ())
+
+
 @given(st.lists(st.sampled_from([*LOOKING.words, *LOOKING.phrases, "a", "xyzzy"]), max_size=12))
 def test_each_thing_has_a_look_above_and_one_below(words: list[str]) -> None:
     found = LOOKING.read("".join(f" {word}" for word in words))

@@ -56,7 +56,7 @@ FAMOUS: dict[str, str] = {
     "biden": "old man", "putin": "man", "elon musk": "man", "jesus": "man", "einstein": "old man",
     "albert einstein": "old man", "gordon ramsay": "cook", "sherlock holmes": "detective",
     "james bond": "detective", "napoleon": "guard", "viking": "person: beard", "pirate": "skull",
-    "knight": "crossed swords", "soldier": "guard", "queen elizabeth": "old woman",
+    "knight": "guard", "soldier": "guard", "queen elizabeth": "old woman",
     "queen": "woman", "king": "prince", "walmart": "department store", "ikea": "department store",
     "costco": "department store", "target": "department store", "mcdonalds": "hamburger",
     "mcdonald s": "hamburger", "burger king": "hamburger", "starbucks": "hot beverage",
@@ -93,7 +93,10 @@ FAMOUS: dict[str, str] = {
     "suit": "necktie", "business suit": "necktie", "breakfast": "pancakes",
     "supper": "shallow pan of food", "dinner": "shallow pan of food", "lunch": "hamburger",
     "speech": "microphone", "sword": "dagger", "gun": "water pistol", "book": "closed book",
-    "heart": "red heart",
+    "heart": "red heart", "sea": "water wave", "ocean": "water wave", "sky": "cloud",
+    "summer": "sun", "autumn": "fallen leaf", "winter": "snowflake", "box": "package",
+    "room": "bed", "night": "night with stars", "beach": "beach with umbrella",
+    "space": "milky way", "forest": "evergreen tree", "city": "cityscape",
 }  # fmt: skip
 """What people type, to the label of what shows it best; compiled by hand."""
 SAME_WORDS: dict[str, str] = {
@@ -111,6 +114,9 @@ SAME_WORDS: dict[str, str] = {
     "on mountain": "in mountains", "on lake": "at sea", "in lake": "at sea",
     "in ocean": "underwater", "in water": "underwater", "at concert": "on stage",
     "on hill": "in mountains", "in sunset": "at sunset", "in house": "in room",
+    "in savanna": "in meadow", "in night sky": "at night", "in autumn forest": "in forest",
+    "in dark forest": "in forest", "in front of ocean": "on beach", "in summer": "in meadow",
+    "in swamp": "in forest", "in cave": "at night", "on snowy mountain": "in mountains",
     "on a beach": "on beach", "by sea": "at sea", "in pool": "underwater",
     "in swimming pool": "underwater", "in supermarket": "in shop", "in store": "in shop",
     "in bar": "in room", "in office": "in room", "in classroom": "in room", "in bed": "in room",
@@ -131,6 +137,8 @@ SAME_WORDS: dict[str, str] = {
 """Words to words of the captions that mean much the same."""
 
 
+TIMES = ("sky", "sunset", "night", "rain")
+"""Places that say when something is, or how the weather is, as much as where."""
 CHEERFUL = ("yellow", "pink", "blue", "green", "orange", "purple", "grey")
 """Backgrounds of pictures whose prompt leaves them open."""
 USUAL: dict[str, tuple[str, ...]] = {
@@ -289,14 +297,18 @@ def _places() -> dict[str, str]:
     return {phrase: meant for phrase, meant in found.items() if len(phrase.split()) <= MAX_PHRASE}
 
 
-_IN = ("in", "on", "into", "through", "inside", "across")
+_IN = ("in", "on", "into", "through", "inside", "across", "over", "above")
 """Words that lead to the place where something is."""
 
 
 def _grounds() -> dict[str, tuple[str, str]]:
-    """What captions of the training say of places and backgrounds, to the colours there."""
-    places = {_key(said[0]): grounds_of(place) for place, said in PLACES.items()}
-    return places | {_key(on_colour(colour)): grounds_of(colour) for colour in BACKDROPS}
+    """What captions of the training say of places and backgrounds, to the colours there.
+
+    Of several in a prompt the first of these is drawn: where something is before when it is.
+    """
+    places = sorted(PLACES, key=lambda place: place in TIMES)
+    said = {_key(PLACES[place][0]): grounds_of(place) for place in places}
+    return said | {_key(on_colour(colour)): grounds_of(colour) for colour in BACKDROPS}
 
 
 def _key(phrase: str) -> str:

@@ -154,8 +154,12 @@ class PromptReader:
             )
         if read.idle:
             notices.append(
-                f"The model draws a thing in a style or in a colour, not in both: it left out "
+                f"The model has not this colour for a thing, or not beside a style: it left out "
                 f"{_listed(read.idle)}."
+            )
+        if read.elsewhere:
+            notices.append(
+                f"The model draws one place at a time: it left out {_listed(read.elsewhere)}."
             )
         if read.unknown:
             notices.append(f"The model does not know {_listed(read.unknown)}: left out.")

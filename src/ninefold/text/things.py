@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -76,7 +77,9 @@ class ReadThings:
     spare: tuple[str, ...]
     """Phrases of things beyond the first `MAX_THINGS`."""
     idle: tuple[str, ...] = ()
-    """Colours of things that are drawn in a style."""
+    """Colours of things that are drawn in a style, or that things cannot have."""
+    elsewhere: tuple[str, ...] = ()
+    """Phrases of places beyond the one that is drawn."""
 
     @property
     def text(self) -> str:
@@ -260,6 +263,7 @@ class ThingTable:
         chosen, spare = _choose(segments)
         phrases = {s.thing: s.phrase for s in reversed(segments) if s.thing is not None}
         words = self._words(segments, chosen)
+        words, elsewhere = self._in_one_place(words)
         drawn, looks, idle = self._look(words, len(chosen))
         return ReadThings(
             things=tuple(chosen),
@@ -271,7 +275,30 @@ class ThingTable:
             unknown=tuple(s.phrase for s in segments if s.is_unknown),
             spare=tuple(spare),
             idle=tuple(idle),
+            elsewhere=tuple(elsewhere),
         )
+
+    def _uncoloured(self, words: Sequence[str]) -> list[str]:
+        """Return, for each word and for the end, the last one before it that is no colour."""
+
+        def last(found: str, word: str) -> str:
+            return found if word in self.colours else word
+
+        return list(accumulate(words, last, initial=""))
+
+    def _in_one_place(self, words: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Return words with one place, the first of the table's order, and the other places."""
+        parts = _split(words, self.places)
+        found = list(dict.fromkeys(phrase for phrase, is_known in parts if is_known))
+        order = {phrase: number for number, phrase in enumerate(self.places)}
+        kept = min(found, key=order.__getitem__, default=None)
+        rest: list[str] = []
+        is_said = False
+        for phrase, is_known in parts:
+            if not is_known or (phrase == kept and not is_said):
+                rest += phrase.split()
+            is_said = is_said or phrase == kept
+        return rest, [phrase for phrase in found if phrase != kept]
 
     def _look(
         self, words: Sequence[str], num_things: int
@@ -280,41 +307,49 @@ class ThingTable:
 
         Returns:
             The words that say where they are and what they do, the looks of each thing above and
-            below the horizon, and colours that a style leaves no room for.
+            below the horizon, and colours that are not drawn.
         """
         rest, style = _take_phrase(words, self.styles)
         if style is not None:
             look, where = style
             is_somewhere = _take_phrase(rest, self.places)[1] is not None
             rest += [] if is_somewhere else where.split()
-        drawn, tinted = self._take_tints(rest)
+        drawn, tinted, idle = self._take_tints(rest)
         _, grounds = _take_phrase(drawn, self.places)
         looks = [grounds or (0, 0)] * num_things
         for thing, (number, _) in tinted.items():
             looks[thing] = (number, number)
         if style is None:
-            return drawn, looks, []
-        return drawn, [(look, look)] * num_things, [word for _, word in tinted.values()]
+            return drawn, looks, idle
+        return drawn, [(look, look)] * num_things, [*(word for _, word in tinted.values()), *idle]
 
-    def _take_tints(self, words: Sequence[str]) -> tuple[list[str], dict[int, tuple[int, str]]]:
-        """Take the colours beside the slots out of read words, by the thing that has them."""
+    def _take_tints(
+        self, words: Sequence[str]
+    ) -> tuple[list[str], dict[int, tuple[int, str]], list[str]]:
+        """Take the colours beside the slots out of read words.
+
+        Returns:
+            The other words, the look and the colour of each thing that has one, and colours that
+            things cannot have.
+        """
         numbers = {slot: number for number, slot in enumerate(SLOTS)}
         rest: list[str] = []
+        idle: list[str] = []
         tinted: dict[int, tuple[int, str]] = {}
+        before, after = self._uncoloured(words), self._uncoloured(words[::-1])[::-1]
         for at, word in enumerate(words):
-            is_before = words[at + 1 : at + 2] == ["background"]
-            if word not in self.tints or is_before:
+            if word not in self.colours or words[at + 1 : at + 2] == ["background"]:
                 rest.append(word)
                 continue
             # The colour of what follows it; at the end, of what it follows.
-            after = next((w for w in words[at + 1 :] if w not in self.tints), None)
-            before = next((w for w in reversed(words[:at]) if w not in self.tints), None)
-            slot = after if after in numbers else before
-            if slot in numbers:
+            slot = after[at + 1] if after[at + 1] in numbers else before[at]
+            if slot not in numbers:
+                rest.append(word)
+            elif word in self.tints:
                 tinted.setdefault(numbers[slot], (self.tints[word], word))
             else:
-                rest.append(word)
-        return rest, tinted
+                idle.append(word)
+        return rest, tinted, idle
 
     def _certain(self, segment: "_Segment") -> "_Segment":
         if segment.thing is not None and segment.phrase in self.doubtful:
@@ -428,6 +463,20 @@ def _choose(segments: Sequence[_Segment]) -> tuple[list[int], list[str]]:
         return numbers, []
     chosen = [numbers[0], numbers[-1]]
     return chosen, [found[number] for number in numbers if number not in chosen]
+
+
+def _split(words: Sequence[str], known: Mapping[str, object]) -> list[tuple[str, bool]]:
+    """Return words as the phrases `known`, the longest first, and single other words."""
+    parts = []
+    first = 0
+    while first < len(words):
+        for count in range(min(MAX_PHRASE + 1, len(words) - first), 0, -1):
+            phrase = " ".join(words[first : first + count])
+            if phrase in known or count == 1:
+                parts.append((phrase, phrase in known))
+                first += count
+                break
+    return parts
 
 
 def _take_phrase(
