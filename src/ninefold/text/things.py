@@ -69,7 +69,7 @@ class ReadThings:
     looks: tuple[tuple[int, int], ...]
     """Of each thing, its look above and its look below the horizon."""
     is_free: bool
-    """Whether nothing is said of where things are, nor of their colour or style."""
+    """Whether no place, colour or style of the things is drawn."""
     named: tuple[str, ...]
     """The phrase that named each thing."""
     unknown: tuple[str, ...]
@@ -270,7 +270,7 @@ class ThingTable:
             words=tuple(words),
             drawn=tuple(drawn),
             looks=tuple(looks),
-            is_free=bool(looks) and drawn == words and not _take_phrase(words, self.places)[1],
+            is_free=set(looks) == {(0, 0)} and _take_phrase(drawn, self.places)[1] is None,
             named=tuple(phrases[thing] for thing in chosen),
             unknown=tuple(s.phrase for s in segments if s.is_unknown),
             spare=tuple(spare),
