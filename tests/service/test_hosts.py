@@ -105,6 +105,23 @@ async def test_no_route_is_changed_by_another_sites_page(
     assert (await service.http.get("/", headers=headers)).status_code == 200
 
 
+async def test_a_client_that_names_its_own_service_as_origin_is_a_program(
+    service: RunningService,
+) -> None:
+    """craiyon.py does; a page of that site would have to ask before it sends JSON."""
+    body = {"prompt": ""}
+    named = {"Origin": "https://www.craiyon.com"}
+
+    async def status(path: str, headers: dict[str, str], **sent: Any) -> int:
+        return int((await service.http.post(path, headers=headers, **sent)).status_code)
+
+    assert await status("/generate", named, json=body) == 422
+    assert await status("/generate", named, data=body) == 403
+    assert await status("/generate", {**named, "Sec-Fetch-Site": "cross-site"}, json=body) == 403
+    assert await status("/generate", {"Origin": "https://evil.example"}, json=body) == 403
+    assert await status("/api/v1/jobs", named, json=body) == 403
+
+
 async def test_own_pages_programs_and_sites_of_the_settings_may_ask(
     database_url: URL, make_settings: MakeSettings
 ) -> None:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ninefold.service.networks import is_loopback
 from ninefold.service.problems import Problem
 from ninefold.service.settings import Settings
-from ninefold.service.surfaces import SurfaceRoutes, render_for
+from ninefold.service.surfaces import SurfaceRoutes, owner_of, render_for
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
@@ -102,10 +102,23 @@ class RefuseForeign:
             return False
         if not origins:
             return bool(sites)
+        if not sites and self._is_program(scope, origins):
+            return False
         return not all(
             self._may_call(origin) or urlsplit(origin).netloc.lower() in map(str.lower, hosts)
             for origin in origins
         )
+
+    def _is_program(self, scope: Scope, origins: Sequence[str]) -> bool:
+        """Tell whether a request is of a surface's client that names another site as its origin.
+
+        A page cannot send JSON to another site without asking first, which is answered by the
+        origins of the settings alone.
+        """
+        owner = owner_of(self._surfaces, scope.get("path", ""))
+        kinds = [value.partition(";")[0].strip() for value in _values(scope, b"content-type")]
+        is_json = [kind.lower() for kind in kinds] == ["application/json"]
+        return owner is not None and is_json and set(origins) <= set(owner.client_origins)
 
 
 def _callers(settings: Settings) -> Callable[[str], bool]:

@@ -26,16 +26,22 @@ class SurfaceRoutes:
     render: Renderer = render_problem
     unsupported: Mapping[str, str] = field(default_factory=dict)
     """Paths of the API that do nothing here, each with a sentence on what does instead."""
+    client_origins: tuple[str, ...] = ()
+    """Origins that its clients name although they are programs and not pages."""
 
 
-def render_for(surfaces: Sequence[SurfaceRoutes], problem: Problem, request: Request) -> Response:
-    """Show a problem as the surface that owns the request's path does, the longest path first."""
-    path = request.url.path
+def owner_of(surfaces: Sequence[SurfaceRoutes], path: str) -> SurfaceRoutes | None:
+    """Return the surface that owns a path, by the longest of its beginnings; None for no one's."""
     owners = [
         (len(start), surface)
         for surface in surfaces
         for start in surface.paths
         if path == start or path.startswith(start.rstrip("/") + "/")
     ]
-    render = max(owners, key=lambda owner: owner[0])[1].render if owners else render_problem
-    return render(problem, request)
+    return max(owners, key=lambda owner: owner[0])[1] if owners else None
+
+
+def render_for(surfaces: Sequence[SurfaceRoutes], problem: Problem, request: Request) -> Response:
+    """Show a problem as the surface that owns the request's path does."""
+    owner = owner_of(surfaces, request.url.path)
+    return (render_problem if owner is None else owner.render)(problem, request)

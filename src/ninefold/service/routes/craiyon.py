@@ -88,4 +88,10 @@ def render(problem: Problem, _request: Request) -> Response:
     return AsciiJSONResponse(content, problem.status, headers=problem.all_headers())
 
 
-SURFACE = SurfaceRoutes("craiyon", (router,), ("/generate", "/version", "/v3"), render)
+SURFACE = SurfaceRoutes(
+    "craiyon",
+    (router,),
+    ("/generate", "/version", "/v3"),
+    render,
+    client_origins=("https://www.craiyon.com",),  # craiyon.py sends it from its v1
+)
