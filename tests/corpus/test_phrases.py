@@ -1,6 +1,7 @@
 """Which phrases name which thing: what people type first, then names, then the lexicon's words."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from ninefold.training.slot_captions import PHRASES as THING_PHRASES
 from ninefold.training.slot_captions import scene_captions
 
 LENGTH = 4
+RIMS = [(250.0, 140.0, 30.0)] * 11
 LABELS = ("cat face", "tangerine", "sleeping face", "top hat", "horse", "supervillain")
 GROUPS = ("animals-nature", "food-drink", "smileys-emotion", "objects", "animals-nature", "people")
 CAPTIONS = ("<1> in the forest", "orange <1> riding <2>", "two <1>", "<1> in forest", "photo <1>")
@@ -51,11 +53,11 @@ def records() -> list[Record]:
 def named(
     wordnet: Path, *lexicon: Entry, captions: Sequence[str] = CAPTIONS
 ) -> dict[str, int | str]:
-    return dict(build_table(records(), lexicon, captions, wordnet, LENGTH).phrases)
+    return dict(build_table(records(), lexicon, captions, wordnet, LENGTH, RIMS).phrases)
 
 
 def test_every_record_is_a_design_of_the_thing_of_its_label(wordnet: Path) -> None:
-    table = build_table(records(), (), CAPTIONS, wordnet, LENGTH)
+    table = build_table(records(), (), CAPTIONS, wordnet, LENGTH, RIMS)
     assert [thing.label for thing in table.things] == list(LABELS)
     assert table.things[0].designs == (0, 6)
     assert table.things[5].designs == (5,)
@@ -63,8 +65,22 @@ def test_every_record_is_a_design_of_the_thing_of_its_label(wordnet: Path) -> No
     assert table.sketch_length == LENGTH
 
 
+def test_a_thing_is_drawn_where_it_usually_is_and_stands_out(wordnet: Path) -> None:
+    groups = {"cat face": "animal-mammal", "horse": "animal-mammal"}
+    known = [replace(record, subgroup=groups.get(record.label, "")) for record in records()]
+    rims = [(70.0, 130.0, 220.0) if r.label == "horse" else (250.0, 140.0, 30.0) for r in known]
+    table = build_table(known, (), CAPTIONS, wordnet, LENGTH, rims)
+    drawn = {t.label: [table.settings[number] for number in t.settings] for t in table.things}
+    assert set(table.settings) <= set(table.places)
+    assert [len(settings) for settings in drawn.values()] == [6, 3, 3, 3, 6, 3]
+    assert drawn["cat face"][0] == drawn["tangerine"][0] == "on blue background"
+    assert "on orange background" not in drawn["cat face"]
+    assert "on blue background" not in drawn["horse"]
+    assert {"in meadow", "in forest"} & set(drawn["cat face"][3:])
+
+
 def test_words_are_those_of_the_captions_without_slots(wordnet: Path) -> None:
-    table = build_table(records(), (), CAPTIONS, wordnet, LENGTH)
+    table = build_table(records(), (), CAPTIONS, wordnet, LENGTH, RIMS)
     assert table.words == {"in", "the", "forest", "orange", "riding", "two", "photo"}
     assert table.colours == {"orange"}
     assert table.worn == {LABELS.index("top hat")}
@@ -126,7 +142,7 @@ def test_other_words_of_the_lexicon_hint_at_a_thing(wordnet: Path) -> None:
         Entry("soon", "top hat", "near", 0.46),
         Entry("riding", "horse", "near", 0.9),
     ]
-    table = build_table(records(), lexicon, CAPTIONS, wordnet, LENGTH)
+    table = build_table(records(), lexicon, CAPTIONS, wordnet, LENGTH, RIMS)
     assert table.hints == {"fancy": LABELS.index("top hat")}
 
 
@@ -136,7 +152,7 @@ def test_a_name_is_not_taken_by_another_things_word(wordnet: Path) -> None:
 
 def test_without_wordnet_it_says_what_to_install(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="install Debian's package wordnet-base"):
-        build_table(records(), (), CAPTIONS, tmp_path, LENGTH)
+        build_table(records(), (), CAPTIONS, tmp_path, LENGTH, RIMS)
 
 
 def test_words_stand_for_words_that_captions_have() -> None:

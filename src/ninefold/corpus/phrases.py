@@ -4,6 +4,7 @@ A short list of what people type and no dictionary has comes first, then names, 
 keywords, kinds, near meanings and names in other languages. Knows nothing of networks.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -13,10 +14,10 @@ from ninefold.corpus.lexicon import Entry
 from ninefold.corpus.plain_captions import plural
 from ninefold.corpus.scenes.describe import on_colour
 from ninefold.corpus.scenes.looks import LOOKS, STYLES, TINTS, Look
-from ninefold.corpus.scenes.places import BACKDROPS, GROUNDS, PLACES, grounds_of
+from ninefold.corpus.scenes.places import BACKDROPS, GROUNDS, PLACES, colour_of, grounds_of
 from ninefold.corpus.scenes.things import GLASSES, HATS, RIDDEN
 from ninefold.errors import UserError
-from ninefold.text.things import MAX_PHRASE, SLOTS, Thing, ThingTable, key_of
+from ninefold.text.things import MAX_DESIGNS, MAX_PHRASE, SLOTS, Thing, ThingTable, key_of
 
 MIN_LIKENESS, SURE_LIKENESS = 0.5, 0.62
 """Of words that are near a thing in meaning and nothing else: to be read, and not be doubtful."""
@@ -191,6 +192,7 @@ def build_table(
     captions: Iterable[str],
     wordnet: Path,
     sketch_length: int,
+    rims: Sequence[Sequence[float]],
 ) -> ThingTable:
     """Return the table of the things that `records` show, one design a record, in their order.
 
@@ -200,6 +202,7 @@ def build_table(
         captions: of the training, things as `SLOTS`; their words are those that are read.
         wordnet: folder of WordNet's files.
         sketch_length: entries of each sketch.
+        rims: mean red, green and blue of each record's picture along its outline.
 
     Raises:
         UserError: WordNet is not there.
@@ -239,7 +242,15 @@ def build_table(
             if " " in tag:
                 _add(phrases, tag, numbers[record.label], reserved)
     groups = {record.label: record.subgroup for record in reversed(records)}
-    things = tuple(Thing(label, tuple(designs[label]), groups[label]) for label in labels)
+    settings = tuple(_settings())
+    things = tuple(
+        Thing(
+            label,
+            tuple(designs[label]),
+            _settings_of(groups[label], [rims[number] for number in designs[label]]),
+        )
+        for label in labels
+    )
     colours = (frozenset(TINTS) | frozenset(BACKDROPS)) & words
     worn = frozenset(numbers[label] for label in (*HATS, *GLASSES) if label in numbers)
     ridden = frozenset(numbers[label] for label in RIDDEN if label in numbers)
@@ -265,12 +276,38 @@ def build_table(
             meant: (LOOKS.index(Look(above)), LOOKS.index(Look(below)))
             for meant, (above, below) in _grounds().items()
         },
-        tuple(_key(on_colour(colour)) for colour in CHEERFUL),
-        {
-            group: tuple(_key(PLACES[place][0]) for place in USUAL[name])
-            for group in dict.fromkeys(groups.values())
-            if (name := next((name for name in USUAL if group.startswith(name)), None))
-        },
+        settings,
+    )
+
+
+def _settings() -> dict[str, tuple[str, str]]:
+    """Return what captions say of the backgrounds and places of `CHEERFUL` and `USUAL`."""
+    usual = dict.fromkeys(place for places in USUAL.values() for place in places)
+    said = {_key(on_colour(colour)): grounds_of(colour) for colour in CHEERFUL}
+    return said | {_key(PLACES[place][0]): grounds_of(place) for place in usual}
+
+
+def _settings_of(group: str, rims: Sequence[Sequence[float]]) -> tuple[int, ...]:
+    """Return where a thing of a group is drawn when that is open: three colours, three places.
+
+    Those that its outline stands out from most, in the design that stands out least.
+    """
+    settings = _settings()
+    numbers = {phrase: number for number, phrase in enumerate(settings)}
+
+    def contrast(phrase: str) -> float:
+        grounds = [colour_of(ground) for ground in settings[phrase]]
+        return min(math.dist(rim, ground) for rim in rims for ground in grounds)
+
+    def clearest(phrases: Iterable[str]) -> list[int]:
+        ordered = sorted(phrases, key=lambda phrase: (-contrast(phrase), phrase))
+        return [numbers[phrase] for phrase in ordered[:MAX_DESIGNS]]
+
+    name = next((name for name in USUAL if group.startswith(name)), None)
+    places = () if name is None else USUAL[name]
+    return (
+        *clearest(_key(on_colour(colour)) for colour in CHEERFUL),
+        *clearest(_key(PLACES[place][0]) for place in places),
     )
 
 

@@ -51,8 +51,8 @@ class Thing:
     label: str
     designs: tuple[int, ...]
     """Number of each design."""
-    group: str = ""
-    """What it is one of, for where it usually is."""
+    settings: tuple[int, ...] = ()
+    """Numbers of `ThingTable.settings`: where it is drawn when a text leaves that open."""
 
 
 @dataclass(frozen=True)
@@ -133,10 +133,8 @@ class ThingTable:
     """Phrases to the look of things in a style, and to the words that say where those are."""
     places: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Phrases to the looks of things by themselves above and below the horizon of a place."""
-    backgrounds: tuple[str, ...] = ()
-    """Phrases of `places` that go with everything."""
-    usual: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Groups of things to phrases of `places` where they usually are."""
+    settings: tuple[str, ...] = ()
+    """Phrases of `places` that things are drawn in when a text leaves it open."""
 
     @classmethod
     def from_folder(cls, folder: Path) -> Self | None:
@@ -166,6 +164,10 @@ class ThingTable:
         if num_looks < 1:
             raise ValueError(f"num_looks is {num_looks}")
         tints, styles, places = _read_looks(content, num_looks)
+        settings = _read_settings(content["settings"], places)
+        for thing in things:
+            if not set(thing.settings) <= set(range(len(settings))):
+                raise ValueError(f"the settings of {thing.label!r:.40} are {thing.settings!r:.40}")
         worn, ridden = (_of_type(content[name], list, name) for name in ("worn", "ridden"))
         named = (value for value in phrases.values() if not isinstance(value, str))
         for number in (*named, *hints.values(), *worn, *ridden):
@@ -188,11 +190,7 @@ class ThingTable:
             tints,
             styles,
             places,
-            _read_settings(content["backgrounds"], places),
-            {
-                group: _read_settings(phrases, places)
-                for group, phrases in _of_type(content["usual"], dict, "usual").items()
-            },
+            settings,
         )
 
     def to_json(self) -> str:
@@ -204,7 +202,7 @@ class ThingTable:
             "colours": sorted(self.colours),
             "worn": sorted(self.worn),
             "ridden": sorted(self.ridden),
-            "things": [[t.label, list(t.designs), t.group] for t in self.things],
+            "things": [[t.label, list(t.designs), list(t.settings)] for t in self.things],
             "phrases": dict(self.phrases),
             "doubtful": sorted(self.doubtful),
             "hints": dict(self.hints),
@@ -212,8 +210,7 @@ class ThingTable:
             "tints": dict(self.tints),
             "styles": {phrase: list(value) for phrase, value in self.styles.items()},
             "places": {phrase: list(looks) for phrase, looks in self.places.items()},
-            "backgrounds": list(self.backgrounds),
-            "usual": {group: list(phrases) for group, phrases in self.usual.items()},
+            "settings": list(self.settings),
         }
         return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
@@ -231,8 +228,8 @@ class ThingTable:
         """Return the ways to draw a text, which its pictures take in turn.
 
         The things of each are of another design, of the same set where they have the same sets.
-        Where the text leaves it open, they are on white, then on other backgrounds, then where the
-        first of them usually is: a person who asks for a dog gets nine that differ.
+        Where the text leaves it open, they are on white and then in the settings of the first of
+        them: a person who asks for a dog gets nine that differ.
         """
         designs = [self.things[thing].designs for thing in read.things]
         count = min(MAX_DESIGNS, max((len(of) for of in designs), default=1))
@@ -244,13 +241,10 @@ class ThingTable:
         versions = [version(number, read.drawn_text, read.looks) for number in range(count)]
         if not read.is_free or not read.things:
             return versions
-        first = read.things[0]
-        for settings in (self.backgrounds, self.usual.get(self.things[first].group, ())):
-            for number in range(MAX_DESIGNS if settings else 0):
-                # Where it begins differs by thing, so that not all are on the same colour.
-                place = settings[(first + number) % len(settings)]
-                looks = [self.places[place]] * len(designs)
-                versions.append(version(number, f"{read.drawn_text} {place}", looks))
+        for number, setting in enumerate(self.things[read.things[0]].settings):
+            place = self.settings[setting]
+            looks = [self.places[place]] * len(designs)
+            versions.append(version(number, f"{read.drawn_text} {place}", looks))
         return versions
 
     def read(self, text: str) -> ReadThings:
@@ -501,11 +495,12 @@ def _of_type(value: object, kind: type[_Type], name: str) -> _Type:
 
 
 def _read_thing(entry: object) -> Thing:
-    label, numbers, group = _of_type(entry, list, "a thing")
+    label, numbers, settings = _of_type(entry, list, "a thing")
     designs = tuple(_of_type(n, int, "a design") for n in _of_type(numbers, list, "designs"))
     if not designs or min(designs) < 0:
         raise ValueError(f"the designs of {label!r:.40} are {designs!r:.40}")
-    return Thing(_of_type(label, str, "a label"), designs, _of_type(group, str, "a group"))
+    places = tuple(_of_type(n, int, "a setting") for n in _of_type(settings, list, "settings"))
+    return Thing(_of_type(label, str, "a label"), designs, places)
 
 
 def _read_looks(

@@ -55,6 +55,21 @@ class PictureSet:
         scene = Scene(record.source, "single", (record.label,))
         return scene, compose(scene, self.find, self.size)
 
+    def rims(self) -> NDArray[np.float64]:
+        """Return the mean red, green and blue (P, 3) of each picture along its outline."""
+        colours = np.empty((len(self), 3))
+        for number, rgba in enumerate(self.rgba):
+            step = max(1, self.size // 64)
+            small = np.pad(np.asarray(rgba)[::step, ::step], ((1, 1), (1, 1), (0, 0)))
+            is_seen = small[..., 3] > 127
+            inner = is_seen[1:-1, 1:-1].copy()
+            inner &= is_seen[:-2, 1:-1] & is_seen[2:, 1:-1]
+            inner &= is_seen[1:-1, :-2] & is_seen[1:-1, 2:]
+            rim = is_seen[1:-1, 1:-1] & ~inner
+            shown = small[1:-1, 1:-1, :3]
+            colours[number] = shown[rim].mean(0) if rim.any() else shown.mean((0, 1))
+        return colours
+
     def moved(self, index: int, variant: int) -> Picture:
         """Return picture `index` on white: variant 0 is itself, others are mirrored or moved."""
         if variant == 0:
