@@ -110,7 +110,9 @@ class PocketRun:
         captions = thing_captions(pictures) + scene_captions(scenes, SCENE_SEED)
         texts = [text for of_picture in captions for text in of_picture]
         lexicon = read_lexicon(self.corpus / LEXICON_FILE)
-        table = build_table(pictures.records, lexicon, texts, self.wordnet, LENGTH, pictures.rims())
+        table = build_table(
+            pictures.records, lexicon, texts, self.wordnet, LENGTH, pictures.rims().tolist()
+        )
         tokenizer = train_tokenizer((f" {text}" for text in texts), VOCAB_SIZE)
         words = [*SLOTS, *sorted(table.words)]
         save_tokenizer(add_words(tokenizer, words), self.root / "tokenizer")
