@@ -47,7 +47,7 @@ def draw_sheet(model: TextToImage, prompts: Sequence[str], path: Path) -> None:
 def main() -> None:
     """Draw all sheets."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    model = TextToImage.load("pocket")
+    model = TextToImage.load("pocket", backend="native-float32")
     for name, prompts in SHEETS.items():
         draw_sheet(model, prompts, FOLDER / f"{name}.png")
 

@@ -27,27 +27,17 @@ SIDES = tuple(size * _CODES_PER_CELL for size in SIZES)
 """Sides in codes that things are drawn in."""
 LENGTH = sum((side // BLOCK) ** 2 for side in SIDES)
 """Entries of a sketch."""
-
-
 MARGIN = 1
 """Codes around a thing that are encoded with it: what its edges are read beside."""
 
 
-def sketch_things(
-    vqgan: VQGAN,
-    things: NDArray[np.uint8],
-    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> NDArray[np.int16]:
+def sketch_things(vqgan: VQGAN, things: NDArray[np.uint8]) -> NDArray[np.int16]:
     """Return the sketches (P, V, LENGTH, BLOCK²) of RGBA pictures (P, H, W, 4).
 
     V are the looks of `LOOKS`. Codes are given block by block, row by row. A cell that a thing
     leaves free has the code of its ground, and one that it fills has the same code on every ground.
     """
-    sketches = []
-    for number, rgba in enumerate(things):
-        sketches.append(_sketch(vqgan, np.asarray(rgba)))
-        on_progress(number + 1, len(things))
-    return np.stack(sketches)
+    return np.stack([_sketch(vqgan, np.asarray(rgba)) for rgba in things])
 
 
 @torch.no_grad()
